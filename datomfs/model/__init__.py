@@ -1,0 +1,1 @@
+"""Frozen values and the documents they are parsed from and rendered to. No I/O here, ever."""
