@@ -1,0 +1,236 @@
+"""Settings: what the configuration file, the environment and the command line say, in this order of weight.
+
+Built once, by `cli.wiring`, and frozen; nothing below the composition root sees it. Credentials are never in it.
+`_SETTINGS` is the whole list: a key of the file, which is also its variable `DATOMFS_SECTION_KEY`, its default, and how
+its text is read.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from datomfs.errors import ConfigInvalid, FileMissing, UsageError
+from datomfs.model.location import Location, parse_store_url
+from datomfs.model.names import check_name
+from datomfs.model.s3 import S3Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One effective value and where it came from: `default`, a variable, or the file."""
+
+    section: str
+    key: str
+    value: Any
+    origin: str
+
+    @property
+    def name(self) -> str:
+        """How people name it: `cache.path`."""
+        return f"{self.section}.{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSettings:
+    """One solo project: where it lies, and what differs from the defaults for its bucket."""
+
+    location: Location
+    s3: S3Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The effective settings. Sizes are bytes, times seconds."""
+
+    path: Path
+    settings: Mapping[str, Setting]
+    s3: S3Settings
+    projects: Mapping[str, ProjectSettings] = field(default_factory=dict)
+
+    @property
+    def cache_path(self) -> Path:
+        """The folder of the cache."""
+        return Path(self.settings["cache.path"].value)
+
+    @property
+    def refresh_s(self) -> float:
+        """After how many seconds documents are read again."""
+        return float(self.settings["mount.refresh_s"].value)
+
+    @property
+    def stall_s(self) -> float:
+        """After how many seconds without an answer a request of the kernel fails."""
+        return float(self.settings["mount.stall_s"].value)
+
+    @property
+    def list_versions(self) -> bool:
+        """Whether table directories list all versions instead of the current one."""
+        return bool(self.settings["mount.list_versions"].value)
+
+
+def default_config_path() -> Path:
+    """`config.toml` in the user's configuration folder."""
+    return platformdirs.user_config_path("datomfs") / "config.toml"
+
+
+def load_config(path: Path | None, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in `path` (None: the default place, which may be absent) under the environment's variables.
+
+    Raises FileMissing for a named file that is not there, ConfigInvalid for anything in it that cannot be meant.
+    """
+    where = path or default_config_path()
+    document = _read(where, required=path is not None)
+    unknown = set(document) - {"s3", "project", "cache", "mount"}
+    if unknown:
+        raise ConfigInvalid(str(where), f"unknown section [{min(unknown)}]")
+    settings = {}
+    for (section, key), (default, read) in _SETTINGS.items():
+        settings[f"{section}.{key}"] = _effective(where, document, environment, section, key, default, read)
+    for section in ("s3", "cache", "mount"):
+        _check_keys(where, section, _table(where, document, section), {key for at, key in _SETTINGS if at == section})
+    s3 = _s3_settings({key: settings[f"s3.{key}"].value for at, key in _SETTINGS if at == "s3"})
+    return Config(where, settings, s3, _projects(where, document, s3))
+
+
+def _read(where: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(where.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if required:
+            raise FileMissing(str(where)) from error
+        return {}
+    except OSError as error:
+        raise ConfigInvalid(str(where), f"it cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigInvalid(str(where), f"it is not TOML: {error}") from error
+
+
+def _effective(
+    where: Path,
+    document: Mapping[str, Any],
+    environment: Mapping[str, str],
+    section: str,
+    key: str,
+    default: Any,
+    read: Callable[[Any], Any],
+) -> Setting:
+    variable = f"DATOMFS_{section}_{key}".upper()
+    table = _table(where, document, section)
+    if variable in environment:
+        value, origin = environment[variable], variable
+    elif key in table:
+        value, origin = table[key], str(where)
+    else:
+        value, origin = default() if callable(default) else default, "default"
+    try:
+        return Setting(section, key, None if value is None else read(value), origin)
+    except ValueError as error:
+        raise ConfigInvalid(f"{section}.{key} ({origin})", str(error)) from error
+
+
+def _table(where: Path, document: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    table = document.get(section, {})
+    if not isinstance(table, dict):
+        raise ConfigInvalid(str(where), f"[{section}] is not a section")
+    return table
+
+
+def _check_keys(where: Path, section: str, table: Mapping[str, Any], known: set[str]) -> None:
+    unknown = set(table) - known
+    if unknown:
+        raise ConfigInvalid(
+            str(where), f"unknown key {min(unknown)!r} in [{section}]; known are {', '.join(sorted(known))}"
+        )
+
+
+def _projects(where: Path, document: Mapping[str, Any], defaults: S3Settings) -> dict[str, ProjectSettings]:
+    return {name: _project(where, name, table, defaults) for name, table in _table(where, document, "project").items()}
+
+
+def _project(where: Path, name: str, table: Any, defaults: S3Settings) -> ProjectSettings:
+    section = f"project.{name}"
+    if not isinstance(table, dict) or not isinstance(table.get("store"), str):
+        raise ConfigInvalid(str(where), f"[{section}] needs a store: a folder or s3://bucket/prefix")
+    _check_keys(where, section, table, {"store", "s3"})
+    own = table.get("s3", {})
+    if not isinstance(own, dict):
+        raise ConfigInvalid(str(where), f"[{section}.s3] is not a section")
+    known = {key for at, key in _SETTINGS if at == "s3"}
+    _check_keys(where, f"{section}.s3", own, known)
+    try:
+        check_name(name)
+        values = {key: _SETTINGS["s3", key][1](value) for key, value in own.items()}
+        s3 = _s3_settings({**{key: getattr(defaults, key) for key in known}, **values})
+        return ProjectSettings(parse_store_url(_anchored(table["store"]), s3.region), s3)
+    except ValueError as error:
+        raise ConfigInvalid(f"{where}, [{section}]", str(error)) from error
+    except UsageError as error:
+        raise ConfigInvalid(f"{where}, [{section}]", error.what) from error
+
+
+def _s3_settings(values: Mapping[str, Any]) -> S3Settings:
+    return S3Settings(**{key: value for key, value in values.items() if value is not None})
+
+
+# -- how texts become values ---------------------------------------------------------------------------------------
+
+
+def _parse_seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if isinstance(value, bool) or not 0 < seconds < 1e9:
+        raise ValueError(f"{value!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _parse_flag(value: Any) -> bool:
+    flag = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(str(value).lower())
+    if flag is None:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return flag
+
+
+def _parse_text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
+def _parse_folder(value: Any) -> Path:
+    return Path(_anchored(_parse_text(value))).expanduser()
+
+
+def _anchored(place: str) -> str:
+    """The place itself, unless it is a folder that would be another one for whoever starts us from somewhere else."""
+    if "://" not in place and not place.startswith(("/", "~")):
+        raise ValueError(f"the folder {place!r} is relative; write its whole path")
+    return place
+
+
+def _parse_addressing(value: Any) -> str:
+    if value not in ("auto", "path", "virtual"):
+        raise ValueError(f"{value!r} is none of auto, path, virtual")
+    return str(value)
+
+
+_SETTINGS: Mapping[tuple[str, str], tuple[Any, Callable[[Any], Any]]] = {
+    ("s3", "endpoint"): (None, _parse_text),
+    ("s3", "region"): (None, _parse_text),
+    ("s3", "profile"): (None, _parse_text),
+    ("s3", "addressing"): ("auto", _parse_addressing),
+    ("s3", "ca_bundle"): (None, _parse_text),
+    ("s3", "requester_pays"): (False, _parse_flag),
+    ("cache", "path"): (lambda: str(platformdirs.user_cache_path("datomfs")), _parse_folder),
+    ("mount", "refresh_s"): (60, _parse_seconds),
+    ("mount", "stall_s"): (30, _parse_seconds),
+    ("mount", "list_versions"): (False, _parse_flag),
+}

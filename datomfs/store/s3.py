@@ -1,0 +1,370 @@
+"""A store in an S3 bucket, of Amazon or of any server that speaks its protocol.
+
+The composition root imports this module only when a location asks for it: botocore takes 0.2 s. One client for each
+store, built at the first request and used by all threads. Every error of boto3 is translated here and nowhere else;
+the requests are those of the S3 API reference (PutObject, GetObject, HeadObject, ListObjectsV2, DeleteObject,
+HeadBucket).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
+
+from datomfs.errors import (
+    ConfigInvalid,
+    DatomfsError,
+    ObjectChanged,
+    ObjectExists,
+    ObjectMissing,
+    PayloadMismatch,
+    SourceChanged,
+    StoreDenied,
+    StoreError,
+    StoreMissing,
+    StoreUnreachable,
+)
+from datomfs.layout import NAMESPACE, check_key
+from datomfs.model.location import Location
+from datomfs.model.s3 import S3Settings
+from datomfs.store.base import ObjectInfo, check_prefix, is_key
+from datomfs.store.source import Source
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_s3 import S3Client
+
+_DEFAULT_REGION = "us-east-1"
+_ONE_PART_LIMIT = 5 << 30
+"""The largest object of one PutObject; only such a one has a SHA-256 of the whole (S3, "Checking object integrity")."""
+
+_CONNECT_TIMEOUT_S = 5
+_READ_TIMEOUT_S = 60
+_ATTEMPTS = 3
+_CONNECTIONS = 16
+
+_DENIED = {
+    "AccessDenied": "these credentials have no right to do this",
+    "AllAccessDisabled": "access to the bucket is switched off",
+    "AuthorizationHeaderMalformed": "the request was signed for another region",
+    "ExpiredToken": "the credentials have expired",
+    "ExpiredTokenException": "the credentials have expired",
+    "InvalidAccessKeyId": "the access key is not known there",
+    "InvalidObjectState": "the object is archived and must be restored first",
+    "InvalidToken": "the session token is not valid",
+    "RequestExpired": "the credentials have expired",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+    "SignatureDoesNotMatch": "the secret key does not belong to the access key",
+    "TokenRefreshRequired": "the session token must be renewed",
+    "400": "the credentials have expired, or the region is another one",
+    "403": "these credentials have no right to do this",
+}
+"""What the codes mean; 400 and 403 stand for all of them in answers to HEAD, which have no body."""
+
+_WRONG_BYTES = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+_NO_IDENTITY = (NoCredentialsError, PartialCredentialsError, SSOError, TokenRetrievalError)
+
+_building = threading.Lock()
+"""Sessions are not safe to build clients from in several threads, and several stores may share one."""
+
+
+class S3Store:
+    """The namespace of one location in its bucket."""
+
+    def __init__(self, location: Location, settings: S3Settings, session: Session) -> None:
+        self._bucket = location.root
+        self._namespace = location.namespace
+        self._url = location.url
+        self._region = location.region or settings.region or session.region_name or _DEFAULT_REGION
+        self._settings = settings
+        self._session = session
+        self._payer: Any = {"RequestPayer": "requester"} if settings.requester_pays else {}
+        self._built: S3Client | None = None
+
+    @property
+    def url(self) -> str:
+        """`s3://bucket/prefix`."""
+        return self._url
+
+    @property
+    def document_suffix(self) -> bytes:
+        """Nothing: R puts documents to S3 without a final newline (format.md §2)."""
+        return b""
+
+    def check(self) -> None:
+        """Raise StoreMissing, StoreDenied or StoreUnreachable unless the namespace can be listed."""
+        # Not HeadBucket: its answers have no body to tell why, and policies grant ListBucket by prefix.
+        with self._door(f"{NAMESPACE}/"):
+            self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._namespace, MaxKeys=1, **self._payer)
+
+    def head(self, key: str) -> ObjectInfo:
+        """Size, etag, and the SHA-256 of the whole object where S3 keeps one."""
+        name = self._name(key)
+        with self._door(key):
+            response = self._client.head_object(Bucket=self._bucket, Key=name, ChecksumMode="ENABLED", **self._payer)
+        return ObjectInfo(key, response["ContentLength"], response["ETag"], _attested(response))
+
+    def get(self, key: str) -> bytes:
+        """The whole object."""
+        return self.get_with_info(key)[0]
+
+    def get_with_info(self, key: str) -> tuple[bytes, ObjectInfo]:
+        """The whole object, checked against its checksum where S3 keeps one."""
+        name = self._name(key)
+        with self._door(key):
+            response = self._client.get_object(Bucket=self._bucket, Key=name, ChecksumMode="ENABLED", **self._payer)
+            with closing(response["Body"]) as stream:
+                body = stream.read()
+        return body, ObjectInfo(key, len(body), response["ETag"], _attested(response))
+
+    def get_range(self, key: str, start: int, length: int, *, if_match: str | None = None) -> bytes:
+        """Part of the object, in one GET."""
+        name = self._name(key)
+        # Nothing is no range in HTTP; one byte asks the same questions.
+        last = start + max(length, 1) - 1
+        condition: Any = {} if if_match is None else {"IfMatch": if_match}
+        try:
+            with self._door(key):
+                response = self._client.get_object(
+                    Bucket=self._bucket, Key=name, Range=f"bytes={start}-{last}", **condition, **self._payer
+                )
+                with closing(response["Body"]) as stream:
+                    body = stream.read()
+        except _RangeEmpty:
+            return b""
+        if not _is_whole_range(response.get("ContentRange"), start, last, len(body)):
+            raise StoreUnreachable(self._url, key, f"it answered another range than bytes {start} to {last}")
+        return body[:length]
+
+    def put(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        if_absent: bool = False,
+        if_match: str | None = None,
+        content_type: str | None = None,
+    ) -> ObjectInfo:
+        """Put the object in one request, which S3 does whole or not at all."""
+        name = self._name(key)
+        request: Any = {"ContentType": content_type, "IfMatch": if_match, "IfNoneMatch": "*" if if_absent else None}
+        given = {field: value for field, value in request.items() if value is not None}
+        try:
+            with self._door(key, conflict=ObjectExists if if_absent else ObjectChanged):
+                response = self._client.put_object(
+                    Bucket=self._bucket, Key=name, Body=body, **cast("Any", given), **self._payer
+                )
+        except ObjectMissing as error:  # S3 answers 404 to If-Match where there is nothing to match
+            raise ObjectChanged(self._url, key) from error
+        return ObjectInfo(key, len(body), response["ETag"])
+
+    def upload(self, key: str, source: Path, *, sha256: str) -> ObjectInfo:
+        """Put a file of up to 5 GiB with its SHA-256, then read the attestation back."""
+        name = self._name(key)
+        with Source(source) as content:
+            if content.size > _ONE_PART_LIMIT:
+                raise StoreDenied(self._url, key, "objects above 5 GiB cannot be uploaded in one part")
+            with self._door(key, conflict=ObjectExists):
+                try:
+                    self._client.put_object(
+                        Bucket=self._bucket,
+                        Key=name,
+                        Body=cast("IO[bytes]", content),
+                        ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+                        IfNoneMatch="*",
+                        **self._payer,
+                    )
+                except ClientError as error:
+                    if error.response["Error"]["Code"] in _WRONG_BYTES:
+                        raise SourceChanged(str(source)) from error
+                    raise
+            try:
+                content.check(sha256)
+            except SourceChanged:  # a server that ignores checksums has stored the wrong bytes, as a new object
+                self.delete(key)
+                raise
+        info = self.head(key)
+        if info.sha256 not in (None, sha256):
+            raise PayloadMismatch(f"{key} in {self._url}", sha256, info.sha256 or "")
+        return info
+
+    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectInfo]:
+        """The objects whose keys start with `prefix`, once the last page of the listing is here."""
+        return self._listed(check_prefix(prefix), recursive)
+
+    def delete(self, key: str) -> None:
+        """Remove the object; in a bucket with versioning S3 keeps it as an older version."""
+        name = self._name(key)
+        with self._door(key):
+            self._client.delete_object(Bucket=self._bucket, Key=name, **self._payer)
+
+    def local_path(self, key: str) -> None:
+        """Objects of a bucket are no files of this machine."""
+        check_key(key)
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    @property
+    def _client(self) -> S3Client:
+        with _building:
+            if self._built is None:
+                self._built = self._build_client()
+        return self._built
+
+    def _build_client(self) -> S3Client:
+        config = Config(
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            max_pool_connections=_CONNECTIONS,
+            s3={"addressing_style": self._settings.addressing},
+            # The default since botocore 1.36, a CRC32 behind each body, is refused or stored as part of the object
+            # by many servers that are not Amazon's. What needs a checksum says so in its request.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        try:
+            return self._session.client(
+                "s3",
+                region_name=self._region,
+                endpoint_url=self._settings.endpoint,
+                verify=self._settings.ca_bundle,
+                config=config,
+            )
+        except ValueError as error:
+            raise ConfigInvalid("s3.endpoint", str(error)) from error
+
+    def _name(self, key: str) -> str:
+        return self._namespace + check_key(key)
+
+    def _listed(self, prefix: str, recursive: bool) -> Iterator[ObjectInfo]:
+        delimiter: Any = {} if recursive else {"Delimiter": "/"}
+        found = []
+        with self._door(prefix or f"{NAMESPACE}/"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._namespace + prefix, **delimiter, **self._payer
+            )
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    key = entry["Key"].removeprefix(self._namespace)
+                    if is_key(key):
+                        found.append(ObjectInfo(key, entry["Size"], entry["ETag"]))
+        # Servers that keep objects in folders (SeaweedFS, S3 Express) list `a/1` before `a-b`.
+        found.sort(key=lambda info: info.key)
+        yield from found
+
+    # -- errors ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _door(self, key: str, *, conflict: type[StoreError] = ObjectChanged) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            raise self._refusal(error, key, conflict) from error
+        except (BotoCoreError, ResponseParserError, HTTPError) as error:
+            raise self._fault(error, key) from error
+
+    def _refusal(self, error: ClientError, key: str, conflict: type[StoreError]) -> DatomfsError:
+        """What the server's answer means (S3 API reference, "Error responses")."""
+        code, status = str(error.response["Error"].get("Code", "")), _status(error)
+        region = _other_region(error)
+        if code == "NoSuchBucket":
+            return StoreMissing(self._url, key)
+        if status == 404:
+            missing = code != "NoSuchKey" and self._is_bucket_missing(key)
+            return StoreMissing(self._url, key) if missing else ObjectMissing(self._url, key)
+        if status == 412:
+            return conflict(self._url, key)
+        if code == "ConditionalRequestConflict":
+            return ObjectChanged(self._url, key)
+        if status == 416:
+            return _RangeEmpty(self._url, key)
+        if status in (301, 307, 400) and region not in (None, self._region):
+            return StoreUnreachable(self._url, key, f"the bucket lies in the region {region}, not in {self._region}")
+        if code in _DENIED:
+            return StoreDenied(self._url, key, f"{_DENIED[code]} ({code})")
+        if status in (401, 403, 405):
+            return StoreDenied(self._url, key, f"the server answered {status} {code}")
+        return StoreUnreachable(self._url, key, f"the server answered {status} {code}")
+
+    def _fault(self, error: Exception, key: str) -> DatomfsError:
+        """What it means that there was no whole answer, or no request at all."""
+        cause = error.kwargs.get("error") if isinstance(error, HTTPClientError) else None
+        if isinstance(cause, DatomfsError):  # the source of an upload failed, and botocore wrapped it
+            return cause
+        if isinstance(error, _NO_IDENTITY):
+            return StoreDenied(self._url, key, str(error))
+        if isinstance(error, CredentialRetrievalError):  # its text may quote what a credential process printed
+            return StoreDenied(self._url, key, f"no credentials could be had from {error.kwargs.get('provider')}")
+        if isinstance(error, ParamValidationError):  # of our parameters only the bucket can be illegal
+            return StoreMissing(self._url, key)
+        if isinstance(error, FlexibleChecksumError):
+            return StoreUnreachable(self._url, key, "the bytes received do not have the object's checksum")
+        return StoreUnreachable(self._url, key, " ".join(str(error).split()))
+
+    def _is_bucket_missing(self, key: str) -> bool:
+        """Whether a 404 without a reason (HEAD has none) was about the bucket."""
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            return _status(error) == 404
+        except BotoCoreError as error:
+            raise self._fault(error, key) from error
+        return False
+
+
+class _RangeEmpty(StoreError):
+    """The range begins at or after the end of the object; never leaves this module."""
+
+    message = "the range of {key} in {store} is empty"
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+
+
+def _other_region(error: ClientError) -> str | None:
+    headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
+    region = headers.get("x-amz-bucket-region") or error.response["Error"].get("Region")
+    return str(region) if region else None
+
+
+def _attested(response: Mapping[str, Any]) -> str | None:
+    """The hex SHA-256 that S3 keeps of the whole object. One of several parts has `…-N` instead, which proves nothing."""
+    if response.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
+        return None
+    try:
+        digest = base64.b64decode(response.get("ChecksumSHA256", ""), validate=True)
+    except binascii.Error:
+        return None
+    return digest.hex() if len(digest) == 32 else None
+
+
+def _is_whole_range(content_range: str | None, start: int, last: int, received: int) -> bool:
+    """Whether an answer holds the bytes asked for, or all of them up to the end of the object (RFC 9110 §14.4)."""
+    if content_range is None:  # a server may answer 200 where the range covers the whole object
+        return start == 0 and received <= last + 1
+    span, _, total = content_range.removeprefix("bytes ").partition("/")
+    end = start + received - 1
+    return span == f"{start}-{end}" and (end == last or total == f"{end + 1}")
