@@ -1,0 +1,88 @@
+"""Whether a file's bytes are the recorded ones: each file is hashed once, and never served before.
+
+A file is known by (device, inode, size, mtime, ctime) (design.md §3). As long as these stand, so does its hash; a file
+in which any of them moved is hashed anew. This is how a folder store is read in place, without a copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+from cachetools import LRUCache
+
+from datomfs.errors import PayloadMismatch, SourceChanged
+
+_REMEMBERED = 1 << 16
+_SETTLED_S = 1.0
+"""A file younger than this may change again within one tick of its timestamps, unseen: its hash is not remembered."""
+
+
+class FileIdentity(NamedTuple):
+    """What tells one state of a file from another."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def identify(fd: int) -> FileIdentity:
+    """The identity of an open file as it is now."""
+    stat = os.fstat(fd)
+    return FileIdentity(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a history says of a payload's bytes: their SHA-256, or None for versions from before cv1, and the data_sha.
+
+    Before cv1 `data_sha` itself was the SHA-256 of the bytes (format.md §11.2); then it is the proof. An entry with
+    neither is served as `unrecorded`: nobody ever wrote down what its bytes were.
+    """
+
+    parquet_sha: str | None
+    data_sha: str
+
+    def check(self, actual: str, where: str) -> bool:
+        """True when `actual` proves the bytes, False when nothing was recorded. Raises PayloadMismatch."""
+        if self.parquet_sha is None:
+            return actual == self.data_sha
+        if actual != self.parquet_sha:
+            raise PayloadMismatch(where, self.parquet_sha, actual)
+        return True
+
+
+class Proofs:
+    """The hashes of files seen so far. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._known: LRUCache[FileIdentity, str] = LRUCache(_REMEMBERED)
+        self._lock = Lock()
+
+    def prove(self, fd: int, path: Path, recorded: Recorded, where: str) -> FileIdentity:
+        """The identity of an open file whose bytes are the recorded ones. Raises PayloadMismatch, SourceChanged."""
+        identity = identify(fd)
+        with self._lock:
+            actual = self._known.get(identity)
+        if actual is None:
+            actual = _hash(fd)
+            if identify(fd) != identity:
+                raise SourceChanged(str(path))
+            if time.time() - identity.ctime_ns / 1e9 > _SETTLED_S:
+                with self._lock:
+                    self._known[identity] = actual
+        recorded.check(actual, where)
+        return identity
+
+
+def _hash(fd: int) -> str:
+    with os.fdopen(os.dup(fd), "rb") as file:
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()

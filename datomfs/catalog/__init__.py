@@ -1,0 +1,1 @@
+"""What exists and where: projects, their tables, the versions of each. Reads stores; writes nothing."""

@@ -1,0 +1,148 @@
+"""One project as its store tells it: tables, histories, and the payload behind a version.
+
+This is the road of a plain reader, who has nothing but the mirror under `.metadata/` (design.md §3). Every method asks
+the store anew; who wants to remember answers does that himself (`mount.live_source` by the clock). Safe to use from
+several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from datomfs.errors import (
+    DocumentInvalid,
+    NotATable,
+    ObjectMissing,
+    ProjectNotFound,
+    RecordedMissing,
+    TableNotFound,
+    VersionAmbiguous,
+    VersionNotFound,
+)
+from datomfs.identity.metadata import metadata_sha
+from datomfs.layout import MANIFEST_KEY, artifact_prefix, history_key, metadata_key, payload_key, snapshot_key
+from datomfs.model.history import History, HistoryEntry, parse_history
+from datomfs.model.manifest import Manifest, parse_manifest
+from datomfs.model.metadata import Metadata, parse_metadata
+from datomfs.model.names import check_name, check_sha
+from datomfs.store.base import ObjectInfo, Store
+
+
+@dataclass(frozen=True, slots=True)
+class TableVersion:
+    """One version of one table: what its history says, and the key of its bytes in the project's store."""
+
+    project: str
+    table: str
+    entry: HistoryEntry
+    key: str
+
+    @property
+    def version(self) -> str:
+        """The full version, 64 hex digits."""
+        return self.entry.version
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The state of one table: its current metadata and its history, read together."""
+
+    project: str
+    name: str
+    metadata: Metadata
+    history: History
+
+    def resolve(self, version: str | None) -> TableVersion:
+        """The version with that prefix, or the current one. Raises VersionNotFound, VersionAmbiguous, InvalidSha.
+
+        A pinned version takes its hashes from its history entry, never from the current metadata (format.md §6).
+        """
+        if version is None:
+            return self._version(self._current())
+        matches = self.history.matching(check_sha(version))
+        if not matches:
+            raise VersionNotFound(self.project, self.name, version)
+        if len(matches) > 1:
+            raise VersionAmbiguous(self.project, self.name, version, tuple(entry.version for entry in matches))
+        return self._version(matches[0])
+
+    def _current(self) -> HistoryEntry:
+        """The entry of the current state: the version its metadata recomputes to, else as R guesses it (§6)."""
+        found = self.history.find(metadata_sha(self.metadata.document))
+        if found is not None and found.data_sha == self.metadata.data_sha:
+            return found
+        same = [entry for entry in self.history.entries if entry.data_sha == self.metadata.data_sha]
+        dated = [entry for entry in same if entry.timestamp == self.metadata.created_at]
+        for entry in dated or same:
+            return entry
+        raise DocumentInvalid(
+            f"the history of {self.project}/{self.name}",
+            f"it has no entry for the current data {self.metadata.data_sha[:8]}",
+        )
+
+    def _version(self, entry: HistoryEntry) -> TableVersion:
+        return TableVersion(self.project, self.name, entry, payload_key(self.name, entry.data_sha))
+
+
+class Catalog:
+    """The artifacts of one project. Methods raise the errors of its store, DocumentError, and what they name."""
+
+    def __init__(self, project: str, store: Store) -> None:
+        self.project = check_name(project)
+        self.store = store
+
+    def read_manifest(self) -> Manifest:
+        """The manifest. Raises ProjectNotFound when the store holds none, or that of another project."""
+        try:
+            manifest = parse_manifest(self.store.get(MANIFEST_KEY), self._where(MANIFEST_KEY))
+        except ObjectMissing as error:
+            self.store.check()
+            raise ProjectNotFound(self.project, f"{self.store.url} holds no datom project") from error
+        if manifest.project_name not in (None, self.project):
+            raise ProjectNotFound(self.project, f"{self.store.url} holds {manifest.project_name!r}")
+        return manifest
+
+    def read_table(self, table: str) -> Table:
+        """Metadata and history of a table. Raises TableNotFound, NotATable, RecordedMissing."""
+        metadata = self._read_metadata(table)
+        if metadata.kind != "table":
+            raise NotATable(self.project, table, metadata.kind)
+        return Table(self.project, table, metadata, self.read_history(table))
+
+    def read_history(self, table: str) -> History:
+        """The history of an artifact. Raises RecordedMissing: without it no version can be read (format.md §15.1)."""
+        key = history_key(table)
+        try:
+            return parse_history(self.store.get(key), self._where(key))
+        except ObjectMissing as error:
+            raise RecordedMissing(self._where(key)) from error
+
+    def read_snapshot(self, version: TableVersion) -> Metadata | None:
+        """The metadata document of one version, or None: stores of older writers may lack it."""
+        key = snapshot_key(version.table, version.version)
+        try:
+            return parse_metadata(self.store.get(key), self._where(key))
+        except ObjectMissing:
+            return None
+
+    def list_payloads(self, table: str) -> Mapping[str, ObjectInfo]:
+        """Every payload of a table by key, in one LIST: the only honest source of sizes (design.md §2)."""
+        return {info.key: info for info in self.store.list(artifact_prefix(table), recursive=False)}
+
+    def uri(self, key: str) -> str:
+        """The full address of an object, for people and for tools that read the store directly."""
+        path = self.store.local_path(key)
+        return str(path) if path is not None else f"{self.store.url}/datom/{key}"
+
+    def _read_metadata(self, table: str) -> Metadata:
+        key = metadata_key(table)
+        try:
+            return parse_metadata(self.store.get(key), self._where(key))
+        except ObjectMissing as error:
+            if table in self.read_manifest().rows:
+                raise RecordedMissing(self._where(key)) from error
+            raise TableNotFound(self.project, table) from error
+
+    def _where(self, key: str) -> str:
+        return f"{key} in {self.store.url}"
