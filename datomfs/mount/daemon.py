@@ -1,0 +1,78 @@
+"""The process behind a mount: from a checked mountpoint to the last request, and down again in every outcome."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyfuse3
+import trio
+
+from datomfs.cache.reader import PayloadReader
+from datomfs.catalog.portfolio import Portfolio
+from datomfs.errors import MountFailed
+from datomfs.mount.live_source import LiveSource
+from datomfs.mount.operations import DatomOperations
+from datomfs.vfs.tree import Tree
+
+log = logging.getLogger(__name__)
+
+_OPTIONS = frozenset({"fsname=datomfs", "subtype=datomfs", "ro", "nodev", "nosuid", "noexec"})
+
+
+def serve(
+    mountpoint: Path,
+    portfolio: Portfolio,
+    reader: PayloadReader,
+    *,
+    refresh_s: float,
+    stall_s: float,
+    list_versions: bool,
+    on_ready: Callable[[], None],
+) -> None:
+    """Mount and answer until it is unmounted, or SIGTERM or SIGINT come; `on_ready` is called when it answers.
+
+    The mountpoint has passed `mountpoint.check_mountpoint`. Raises MountFailed.
+    """
+
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            source = LiveSource(portfolio, reader, nursery, refresh_s=refresh_s, stall_s=stall_s)
+            tree = Tree(source, refresh_s=refresh_s, list_versions=list_versions, time_ns=time.time_ns())
+            operations = DatomOperations(tree, os.getuid(), os.getgid())
+            try:
+                pyfuse3.init(operations, str(mountpoint), {*pyfuse3.default_options, *_OPTIONS})
+            except RuntimeError as error:
+                raise MountFailed(str(mountpoint), str(error)) from error
+            try:
+                nursery.start_soon(_end_on_signal)
+                nursery.start_soon(_announce, mountpoint, on_ready)
+                await pyfuse3.main()
+            finally:
+                pyfuse3.close(unmount=True)
+                source.close_all()
+                log.info("unmounted %s", mountpoint)
+            nursery.cancel_scope.cancel()
+
+    try:
+        trio.run(run)
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
+
+
+async def _end_on_signal() -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("ending: %s", signal.Signals(number).name)
+            pyfuse3.terminate()
+
+
+async def _announce(mountpoint: Path, on_ready: Callable[[], None]) -> None:
+    """Say that the mount is ready once it has answered a request of our own through the kernel."""
+    await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
+    log.info("mounted %s", mountpoint)
+    on_ready()

@@ -1,0 +1,26 @@
+"""From errors to errno: one table for everything a mount can answer.
+
+What a document names and the store lacks is EIO, never ENOENT: a reader must not take a lost version for one that
+never was. What somebody may not read is EACCES. ENOTUNIQ says that a version prefix is too short.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from datomfs.errors import DatomfsError, NotFound, StoreDenied, VersionAmbiguous
+
+_TABLE: tuple[tuple[type[BaseException], int], ...] = (
+    (VersionAmbiguous, errno.ENOTUNIQ),
+    (NotFound, errno.ENOENT),
+    (StoreDenied, errno.EACCES),
+    (DatomfsError, errno.EIO),
+    (NotADirectoryError, errno.ENOTDIR),
+    (IsADirectoryError, errno.EISDIR),
+    (KeyError, errno.ESTALE),
+)
+
+
+def errno_of(error: BaseException) -> int:
+    """The errno a failed call of the kernel is answered with; EIO for what nobody foresaw."""
+    return next((number for kind, number in _TABLE if isinstance(error, kind)), errno.EIO)

@@ -1,0 +1,110 @@
+"""Where a mount stands: checks before it, taking it away, and what the machine knows of it.
+
+Linux only, like everything in `mount`; needs neither pyfuse3 nor trio, so that errors come before they are imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import select
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from datomfs.errors import (
+    FuseMissing,
+    MountpointBusy,
+    MountpointMissing,
+    MountpointNotEmpty,
+    NotMounted,
+    UnmountBusy,
+)
+
+FSTYPE = "fuse.datomfs"
+_DEVICE = Path("/dev/fuse")
+_MOUNTS = Path("/proc/self/mountinfo")
+_UNMOUNT_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MountFiles:
+    """The files of one mount in the user's state folder: the daemon's pid, and its log."""
+
+    pid: Path
+    log: Path
+
+
+def mount_files(mountpoint: Path) -> MountFiles:
+    """Where pid and log of a mount lie; the name tells the mountpoint to people, its digest keeps two apart."""
+    digest = hashlib.sha256(os.fsencode(mountpoint)).hexdigest()[:8]
+    stem = f"{mountpoint.name or 'root'}-{digest}"
+    folder = platformdirs.user_state_path("datomfs") / "mounts"
+    return MountFiles(folder / f"{stem}.pid", folder / f"{stem}.log")
+
+
+def check_machine() -> None:
+    """Raise FuseMissing unless this machine can mount."""
+    if not _DEVICE.exists():
+        raise FuseMissing(f"{_DEVICE} does not exist")
+    if not os.access(_DEVICE, os.R_OK | os.W_OK):
+        raise FuseMissing(f"{_DEVICE} may not be opened")
+    if shutil.which("fusermount3") is None:
+        raise FuseMissing("fusermount3 is not installed")
+
+
+def check_mountpoint(mountpoint: Path) -> None:
+    """Raise MountpointMissing, MountpointBusy or MountpointNotEmpty unless the folder is free to mount on."""
+    if find_fstype(mountpoint) is not None:
+        raise MountpointBusy(str(mountpoint))
+    if not mountpoint.is_dir():
+        raise MountpointMissing(str(mountpoint))
+    if any(mountpoint.iterdir()):
+        raise MountpointNotEmpty(str(mountpoint))
+
+
+def find_fstype(mountpoint: Path) -> str | None:
+    """The type of what is mounted exactly there, or None. Touches no file system: a dead mount would hang."""
+    found = None
+    for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        left, _, right = line.partition(" - ")
+        if _unescape(left.split()[4]) == str(mountpoint):
+            found = right.split()[0]
+    return found
+
+
+def unmount(mountpoint: Path, *, lazy: bool) -> None:
+    """Take a datomfs mount away and wait until its daemon is gone. Raises NotMounted, UnmountBusy, FuseMissing."""
+    if find_fstype(mountpoint) != FSTYPE:
+        raise NotMounted(str(mountpoint))
+    if shutil.which("fusermount3") is None:
+        raise FuseMissing("fusermount3 is not installed")
+    daemon = _open_daemon(mountpoint)
+    try:
+        command = ["fusermount3", "-u", *(["-z"] if lazy else []), "--", str(mountpoint)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (no shell)
+        if result.returncode != 0:
+            raise UnmountBusy(str(mountpoint), result.stderr.strip().removeprefix("fusermount3: "))
+        if daemon is not None and not lazy:
+            select.select([daemon], [], [], _UNMOUNT_TIMEOUT_S)
+    finally:
+        if daemon is not None:
+            os.close(daemon)
+
+
+def _open_daemon(mountpoint: Path) -> int | None:
+    """A pidfd of the daemon, which becomes readable when it ends; None when nobody knows its pid."""
+    try:
+        return os.pidfd_open(int(mount_files(mountpoint).pid.read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return None
+
+
+def _unescape(text: str) -> str:
+    """A path from mountinfo, where blanks stand as octal escapes (proc(5))."""
+    for escape, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(escape, character)
+    return text

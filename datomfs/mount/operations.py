@@ -1,0 +1,139 @@
+"""What the kernel asks, handler by handler: decode, call the tree, translate (pyfuse3.Operations).
+
+No handler decides anything. Each may raise only FUSEError; `_answered` sees to that, and writes the one log line that a
+failed call gets. The mount is read-only for the kernel too, so nothing that writes ever arrives here: the kernel
+answers EROFS itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import itertools
+import logging
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import pyfuse3
+
+from datomfs.errors import DatomfsError
+from datomfs.mount.errno import errno_of
+from datomfs.vfs.nodes import Attrs, Node
+from datomfs.vfs.source import Handle
+from datomfs.vfs.tree import Tree
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_BLOCK_SIZE = 128 << 10  # what the kernel reads at once; tools size their buffers by it
+_STAT_BLOCK = 512
+_NAME_LIMIT = 255
+_QUIET = frozenset({errno.ENOENT})  # every program probes for names that are not there
+
+
+def _answered(handler: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """The handler with every error as FUSEError, logged once: operation, arguments, errno, cause."""
+
+    @functools.wraps(handler)
+    async def answer(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await handler(*args, **kwargs)
+        except DatomfsError as error:
+            number = errno_of(error)
+            level = logging.DEBUG if number in _QUIET else logging.ERROR
+            log.log(level, "%s%s: %s: %s", handler.__name__, args[1:3], errno.errorcode[number], error.what)
+            raise pyfuse3.FUSEError(number) from error
+        except (OSError, KeyError) as error:
+            number = errno_of(error)
+            log.debug("%s%s: %s", handler.__name__, args[1:3], errno.errorcode[number])
+            raise pyfuse3.FUSEError(number) from error
+        except Exception as error:
+            log.exception("%s%s failed", handler.__name__, args[1:3])
+            raise pyfuse3.FUSEError(errno.EIO) from error
+
+    return answer
+
+
+class DatomOperations(pyfuse3.Operations):
+    """The handlers of one mount; files belong to `uid` and `gid`."""
+
+    def __init__(self, tree: Tree, uid: int, gid: int) -> None:
+        super().__init__()
+        self._tree = tree
+        self._uid = uid
+        self._gid = gid
+        self._listings: dict[int, Sequence[tuple[str, Node, Attrs]]] = {}
+        self._numbers = itertools.count(1)
+
+    @_answered
+    async def lookup(
+        self, parent_inode: pyfuse3.InodeT, name: pyfuse3.FileNameT, ctx: pyfuse3.RequestContext
+    ) -> pyfuse3.EntryAttributes:
+        return self._entry(await self._tree.lookup(parent_inode, os.fsdecode(name)))
+
+    @_answered
+    async def getattr(self, inode: pyfuse3.InodeT, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
+        return self._entry(self._tree.getattr(inode))
+
+    @_answered
+    async def readlink(self, inode: pyfuse3.InodeT, ctx: pyfuse3.RequestContext) -> pyfuse3.FileNameT:
+        return pyfuse3.FileNameT(os.fsencode(await self._tree.readlink(inode)))
+
+    async def forget(self, inode_list: Sequence[tuple[pyfuse3.InodeT, int]]) -> None:
+        for inode, count in inode_list:
+            self._tree.forget(inode, count)
+
+    @_answered
+    async def opendir(self, inode: pyfuse3.InodeT, ctx: pyfuse3.RequestContext) -> pyfuse3.FileHandleT:
+        # Read whole at opendir: a directory that changes while it is listed neither skips nor repeats an entry.
+        listing = await self._tree.readdir(inode)
+        handle = next(self._numbers)
+        self._listings[handle] = listing
+        return pyfuse3.FileHandleT(handle)
+
+    @_answered
+    async def readdir(self, fh: pyfuse3.FileHandleT, start_id: int, token: pyfuse3.ReaddirToken) -> None:
+        for index, (name, node, attrs) in enumerate(self._listings[fh][start_id:], start_id + 1):
+            if not pyfuse3.readdir_reply(token, pyfuse3.FileNameT(os.fsencode(name)), self._entry(attrs), index):
+                return
+            self._tree.remember(node)
+
+    @_answered
+    async def releasedir(self, fh: pyfuse3.FileHandleT) -> None:
+        del self._listings[fh]
+
+    @_answered
+    async def open(self, inode: pyfuse3.InodeT, flags: pyfuse3.FlagT, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
+        handle = await self._tree.open(inode)
+        # A pin's bytes never change, so what the page cache has of it stays good from one open to the next.
+        return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=True)
+
+    @_answered
+    async def read(self, fh: pyfuse3.FileHandleT, off: int, size: int) -> bytes:
+        return await self._tree.read(Handle(fh), off, size)
+
+    @_answered
+    async def release(self, fh: pyfuse3.FileHandleT) -> None:
+        self._tree.close(Handle(fh))
+
+    async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
+        data = pyfuse3.StatvfsData()
+        data.f_bsize = data.f_frsize = _STAT_BLOCK
+        data.f_namemax = _NAME_LIMIT
+        return data
+
+    def _entry(self, attrs: Attrs) -> pyfuse3.EntryAttributes:
+        entry = pyfuse3.EntryAttributes()
+        entry.st_ino = pyfuse3.InodeT(attrs.inode)
+        entry.st_mode = pyfuse3.ModeT(attrs.mode)
+        entry.st_nlink = 1
+        entry.st_uid, entry.st_gid = self._uid, self._gid
+        entry.st_size = attrs.size
+        entry.st_blksize = _BLOCK_SIZE
+        entry.st_blocks = -(-attrs.size // _STAT_BLOCK)
+        entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = attrs.time_ns
+        entry.entry_timeout = entry.attr_timeout = attrs.ttl_s
+        return entry

@@ -1,0 +1,101 @@
+"""The things a mount is made of, each with an inode that is the same in every mount on every machine.
+
+A node is named by what it stands for (a version of a table of a project), so its inode can be computed from that name
+and needs no table on disk. `Attrs` is what a node looks like at a moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from dataclasses import dataclass
+
+ROOT_INODE = 1
+_INODE_BITS = 63  # tools that keep an inode in a signed 64-bit number see no negative one
+_FIRST_FREE_INODE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The mountpoint: a directory of projects."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectDir:
+    """A project: links to its tables' current versions, and a directory per table."""
+
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableDir:
+    """A table: its versions."""
+
+    project: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableLink:
+    """`TABLE.parquet`: a relative link to the pin of the current version."""
+
+    project: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadFile:
+    """One version of a table as a regular file; size in bytes and time are those of the version, for good."""
+
+    project: str
+    table: str
+    version: str
+    size: int
+    time_ns: int
+
+
+Node = Root | ProjectDir | TableDir | TableLink | PayloadFile
+Directory = Root | ProjectDir | TableDir
+
+
+@dataclass(frozen=True, slots=True)
+class Attrs:
+    """What `stat` shows of a node, and for how many seconds the kernel may believe it."""
+
+    inode: int
+    mode: int
+    size: int
+    time_ns: int
+    ttl_s: float
+
+
+def inode_of(node: Node) -> int:
+    """The inode of a node: 1 for the root, else 63 bits of a hash of what it stands for.
+
+    With a million nodes the chance that any two share one is 1 in 18 million.
+    """
+    parts: tuple[str, ...]
+    match node:
+        case Root():
+            return ROOT_INODE
+        case ProjectDir(project):
+            parts = ("directory", project)
+        case TableDir(project, table):
+            parts = ("directory", project, table)
+        case TableLink(project, table):
+            parts = ("link", project, table)
+        case PayloadFile(project, table, version):
+            parts = ("payload", project, table, version)
+    digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest()
+    return max(_FIRST_FREE_INODE, int.from_bytes(digest) >> (64 - _INODE_BITS))
+
+
+def mode_of(node: Node) -> int:
+    """Type and permissions: directories 0555, files 0444, links as links are."""
+    match node:
+        case PayloadFile():
+            return stat.S_IFREG | 0o444
+        case TableLink():
+            return stat.S_IFLNK | 0o777
+        case _:
+            return stat.S_IFDIR | 0o555

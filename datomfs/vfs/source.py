@@ -1,0 +1,101 @@
+"""What the tree needs to know, and who tells it: the protocol `Source` and the values it speaks in.
+
+`mount.live_source` answers from stores, tests answer from memory. Methods raise `datomfs.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NewType, Protocol
+
+from datomfs.errors import VersionAmbiguous, VersionNotFound
+
+Handle = NewType("Handle", int)
+"""An open payload, as the source numbers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The version of a table that is current: 64 hex digits, and when it became so."""
+
+    version: str
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """A project at one moment: its tables by name, and when it last changed."""
+
+    tables: Mapping[str, Current]
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """One version of a table: 64 hex digits, its time, and its size in bytes; None where the store lacks the bytes."""
+
+    version: str
+    time_ns: int
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """A table at one moment: all its versions, newest first."""
+
+    project: str
+    table: str
+    versions: Sequence[VersionView]
+    ambiguous: frozenset[str] = frozenset()
+    """Versions that the history records twice with different bytes (format.md §11.2): no name of theirs resolves."""
+
+    def resolve(self, prefix: str) -> VersionView:
+        """The version that starts with `prefix`. Raises VersionNotFound, VersionAmbiguous."""
+        matches = [version for version in self.versions if version.version.startswith(prefix)]
+        if not matches:
+            raise VersionNotFound(self.project, self.table, prefix)
+        if len(matches) > 1 or matches[0].version in self.ambiguous:
+            raise VersionAmbiguous(self.project, self.table, prefix, tuple(match.version for match in matches))
+        return matches[0]
+
+    @property
+    def time_ns(self) -> int:
+        """When the table last got a version."""
+        return max((version.time_ns for version in self.versions), default=0)
+
+
+class Source(Protocol):
+    """Projects, tables and payload bytes. The views it gives may be as old as its clock allows."""
+
+    def projects(self) -> Sequence[str]:
+        """The names of all projects, sorted."""
+        ...
+
+    def known_project(self, project: str) -> ProjectView | None:
+        """What was last read of a project, however old; None before the first time. Asks nobody."""
+        ...
+
+    def known_table(self, project: str, table: str) -> TableView | None:
+        """What was last read of a table, however old; None before the first time. Asks nobody."""
+        ...
+
+    async def project(self, project: str) -> ProjectView:
+        """The tables of a project."""
+        ...
+
+    async def table(self, project: str, table: str, *, fresh: bool = False) -> TableView:
+        """The versions of a table; with `fresh` read again unless that was done a moment ago."""
+        ...
+
+    async def open(self, project: str, table: str, version: str) -> Handle:
+        """A proven payload, to be read and closed. Raises IntegrityError where its bytes are not the recorded ones."""
+        ...
+
+    async def read(self, handle: Handle, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`, fewer only at the end."""
+        ...
+
+    def close(self, handle: Handle) -> None:
+        """Give an open payload back."""
+        ...

@@ -1,0 +1,216 @@
+"""The tree itself: names to nodes, nodes to attributes, listings, links and bytes (design.md §2).
+
+`mount.operations` decodes what the kernel asks, calls here, and translates the answer. All methods run in one thread;
+what stands between two awaits happens at once, so the inode table needs no lock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from datomfs.errors import NotFound, ProjectNotFound, RecordedMissing, TableNotFound, VersionNotFound
+from datomfs.layout import (
+    parse_table_link_name,
+    parse_version_file_name,
+    short_version,
+    table_link_name,
+    version_file_name,
+)
+from datomfs.vfs.nodes import (
+    ROOT_INODE,
+    Attrs,
+    Directory,
+    Node,
+    PayloadFile,
+    ProjectDir,
+    Root,
+    TableDir,
+    TableLink,
+    inode_of,
+    mode_of,
+)
+from datomfs.vfs.source import Current, Handle, ProjectView, Source, VersionView
+
+log = logging.getLogger(__name__)
+
+PIN_TTL_S = 3600.0
+"""For how long the kernel may believe what it was told of a pin: nothing about it ever changes."""
+
+
+class Tree:
+    """One mount's tree. `refresh_s` bounds how long a moving name may be believed, `time_ns` dates the root."""
+
+    def __init__(self, source: Source, *, refresh_s: float, list_versions: bool, time_ns: int) -> None:
+        self._source = source
+        self._refresh_s = refresh_s
+        self._list_versions = list_versions
+        self._time_ns = time_ns
+        self._nodes: dict[int, Node] = {ROOT_INODE: Root()}
+        self._lookups: dict[int, int] = {}
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    async def lookup(self, parent: int, name: str) -> Attrs:
+        """The node of that name in a directory, remembered until the kernel forgets it. Raises NotFound."""
+        node = await self._find(self._directory(parent), name)
+        self.remember(node)
+        return self._attrs(node)
+
+    def remember(self, node: Node) -> None:
+        """Count one lookup of a node: the kernel knows its inode from now on."""
+        inode = inode_of(node)
+        self._nodes[inode] = node
+        self._lookups[inode] = self._lookups.get(inode, 0) + 1
+
+    def forget(self, inode: int, count: int) -> None:
+        """Take `count` lookups back; at none the kernel has forgotten the inode and so do we."""
+        left = self._lookups.get(inode, 0) - count
+        if left > 0:
+            self._lookups[inode] = left
+        elif inode != ROOT_INODE:
+            self._lookups.pop(inode, None)
+            self._nodes.pop(inode, None)
+
+    def getattr(self, inode: int) -> Attrs:
+        """What a known inode looks like, as far as is known: asks nobody."""
+        return self._attrs(self._nodes[inode])
+
+    async def readdir(self, inode: int) -> Sequence[tuple[str, Node, Attrs]]:
+        """What a directory lists, by name. What only resolves (older versions) is not in it."""
+        entries = await self._entries(self._directory(inode))
+        return [(name, node, self._attrs(node)) for name, node in entries]
+
+    async def readlink(self, inode: int) -> str:
+        """Where a table's link points: `TABLE/@VERSION.parquet`, with as many digits as tell the version."""
+        link = self._nodes[inode]
+        if not isinstance(link, TableLink):
+            raise NotADirectoryError(inode)
+        return self._target(link, await self._source.project(link.project))
+
+    # -- bytes -----------------------------------------------------------------------------------------------------
+
+    async def open(self, inode: int) -> Handle:
+        """A payload, proven. Raises IntegrityError, AccessError."""
+        node = self._nodes[inode]
+        if not isinstance(node, PayloadFile):
+            raise IsADirectoryError(inode)
+        return await self._source.open(node.project, node.table, node.version)
+
+    async def read(self, handle: Handle, offset: int, length: int) -> bytes:
+        """Bytes of an open payload; empty from its end on."""
+        return await self._source.read(handle, offset, length)
+
+    def close(self, handle: Handle) -> None:
+        """Give an open payload back."""
+        self._source.close(handle)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _directory(self, inode: int) -> Directory:
+        node = self._nodes[inode]
+        if isinstance(node, PayloadFile | TableLink):
+            raise NotADirectoryError(inode)
+        return node
+
+    async def _find(self, parent: Directory, name: str) -> Node:
+        match parent:
+            case Root():
+                if name in self._source.projects():
+                    return ProjectDir(name)
+            case ProjectDir(project):
+                tables = (await self._source.project(project)).tables
+                if name in tables:
+                    return TableDir(project, name)
+                table = parse_table_link_name(name)
+                if table is not None and table in tables:
+                    return TableLink(project, table)
+            case TableDir(project, table):
+                prefix = parse_version_file_name(table, name)
+                if prefix is not None:
+                    return _payload(project, table, await self._resolve(project, table, prefix))
+        raise NotFound
+
+    async def _resolve(self, project: str, table: str, prefix: str) -> VersionView:
+        """The version of a prefix; one that is not known yet is looked for again: it may have been written just now."""
+        try:
+            return (await self._source.table(project, table)).resolve(prefix)
+        except VersionNotFound:
+            return (await self._source.table(project, table, fresh=True)).resolve(prefix)
+
+    async def _entries(self, directory: Directory) -> list[tuple[str, Node]]:
+        match directory:
+            case Root():
+                return [(name, ProjectDir(name)) for name in self._source.projects()]
+            case ProjectDir(project):
+                tables = sorted((await self._source.project(project)).tables)
+                return [
+                    entry
+                    for table in tables
+                    for entry in (
+                        (table, TableDir(project, table)),
+                        (table_link_name(table), TableLink(project, table)),
+                    )
+                ]
+            case TableDir(project, table):
+                return await self._version_entries(project, table)
+
+    async def _version_entries(self, project: str, table: str) -> list[tuple[str, Node]]:
+        """The current version alone, unless all are asked for: tools that read a directory unite what it lists."""
+        view = await self._source.table(project, table)
+        if self._list_versions:
+            listed = [version for version in view.versions if version.size is not None]
+        else:
+            listed = [view.resolve(_current(await self._source.project(project), project, table).version)]
+        versions = frozenset(version.version for version in view.versions)
+        return [
+            (version_file_name(short_version(version.version, versions)), _payload(project, table, version))
+            for version in listed
+        ]
+
+    def _target(self, link: TableLink, view: ProjectView) -> str:
+        """The link's text. A table that was never looked into gets the usual 8 digits: to list a thousand tables must
+        not read a thousand histories. Should 8 not be enough, following the link reads the history and says so, and
+        from then on the link has more (docs/decisions/0005).
+        """
+        current = _current(view, link.project, link.table).version
+        known = self._source.known_table(link.project, link.table)
+        others = frozenset(version.version for version in known.versions) if known else frozenset()
+        return f"{link.table}/{version_file_name(short_version(current, others))}"
+
+    def _attrs(self, node: Node) -> Attrs:
+        size, time_ns, ttl_s = 0, self._time_ns, self._refresh_s
+        match node:
+            case Root():
+                pass
+            case ProjectDir(project):
+                view = self._source.known_project(project)
+                time_ns = view.time_ns if view else self._time_ns
+            case TableDir(project, table):
+                time_ns = _current(self._known(project), project, table).time_ns
+            case TableLink(project, table):
+                view = self._known(project)
+                time_ns = _current(view, project, table).time_ns
+                size = len(self._target(node, view).encode())
+            case PayloadFile():
+                size, time_ns, ttl_s = node.size, node.time_ns, PIN_TTL_S
+        return Attrs(inode_of(node), mode_of(node), size, time_ns, ttl_s)
+
+    def _known(self, project: str) -> ProjectView:
+        """The project's view; a node of a table exists only after it was read."""
+        view = self._source.known_project(project)
+        if view is None:
+            raise ProjectNotFound(project, "it is not known yet")
+        return view
+
+
+def _current(view: ProjectView, project: str, table: str) -> Current:
+    if table not in view.tables:
+        raise TableNotFound(project, table)
+    return view.tables[table]
+
+
+def _payload(project: str, table: str, version: VersionView) -> PayloadFile:
+    if version.size is None:
+        raise RecordedMissing(f"the payload of {project}/{table}@{version.version[:8]}")
+    return PayloadFile(project, table, version.version, version.size, version.time_ns)
