@@ -1,0 +1,71 @@
+"""Starting the mount's daemon, and hearing from it.
+
+The command starts itself once more, in a session of its own, with a pipe whose number stands in the environment. The
+second process serves the mount and writes to the pipe once it answers; the first returns when it has read that, or
+fails with the last words of the log when the pipe closes without a word. Nothing is forked, so nothing is shared.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from datomfs.errors import MountFailed
+
+_VARIABLE = "DATOMFS_READY_FD"
+_READY = b"ready"
+_DEADLINE_S = 60.0
+
+
+def daemon_side() -> Callable[[], None] | None:
+    """In the daemon: what to call when the mount answers. None in a process that nobody started as a daemon."""
+    number = os.environ.pop(_VARIABLE, None)
+    if number is None:
+        return None
+    fd = int(number)
+    os.set_inheritable(fd, False)
+
+    def announce() -> None:
+        os.write(fd, _READY)
+        os.close(fd)
+
+    return announce
+
+
+def start_daemon(mountpoint: Path, log_path: Path) -> None:
+    """Run this very command as a daemon and wait until its mount answers. Raises MountFailed."""
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    ours, theirs = os.pipe()
+    with open(ours, "rb", buffering=0) as pipe, log_path.open("ab") as log:
+        beginning = log.tell()
+        try:
+            daemon = subprocess.Popen(  # noqa: S603  (our own interpreter and arguments, no shell)
+                [sys.executable, "-m", "datomfs", *sys.argv[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs],
+                start_new_session=True,
+                env={**os.environ, _VARIABLE: str(theirs)},
+            )
+        finally:
+            os.close(theirs)
+        readable, _, _ = select.select([pipe], [], [], _DEADLINE_S)
+        if readable and pipe.read(len(_READY)) == _READY:
+            daemon.returncode = 0  # it lives on: nobody is to wait for it
+            return
+        daemon.terminate()
+        daemon.wait()
+    raise MountFailed(str(mountpoint), _last_words(log_path, beginning))
+
+
+def _last_words(log_path: Path, beginning: int) -> str:
+    """What the daemon logged last, or that it said nothing."""
+    with log_path.open("rb") as log:
+        log.seek(beginning)
+        lines = log.read().decode(errors="replace").strip().splitlines()
+    return f"{lines[-1]} (log: {log_path})" if lines else f"the daemon ended without a word (log: {log_path})"

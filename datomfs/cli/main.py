@@ -1,0 +1,75 @@
+"""The command `datomfs`: its global options, its commands, and the exit codes every one of them shares.
+
+Exit codes (docs/operations.md): 0 done; 1 a fault of ours; 2 usage or configuration; 3 not found; 4 no access; 5 bytes
+that are not the recorded ones; 6 a document that cannot be used; 7 data refused; 8 the clone; 9 the mount;
+130 interrupted. They come from the errors themselves; here they only leave the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from datomfs import __version__
+from datomfs.cli.example import example
+from datomfs.cli.hash import hash_files
+from datomfs.cli.mount import mount, unmount
+from datomfs.cli.read import get, history, ls, resolve, show
+from datomfs.cli.settings import config
+from datomfs.cli.wiring import Session
+from datomfs.cli.write import clone, init, pull, write
+from datomfs.errors import DatomfsError
+
+_INTERRUPTED = 130
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C", "clone_dir", type=click.Path(path_type=Path), default=Path(), help="Work in this clone instead of here."
+)
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="Read settings from this file.")
+@click.option("-v", "--verbose", count=True, help="Say more on stderr; twice for every request.")
+@click.version_option(__version__, prog_name="datomfs")
+@click.pass_context
+def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbose: int) -> None:
+    """Every version of every study table, as a file.
+
+    \b
+    Read:   ls  history  show  resolve  get  mount  unmount
+    Write:  init  clone  write  pull
+    """
+    logging.basicConfig(
+        level=_LEVELS[min(verbose, len(_LEVELS) - 1)],
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    context.obj = Session(clone_dir, config_path)
+
+
+for command in (
+    clone, config, example, get, hash_files, history, init, ls, mount, pull, resolve, show, unmount, write,
+):  # fmt: skip
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except DatomfsError as error:
+        click.echo(f"datomfs: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("datomfs: interrupted", err=True)
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing more can be said to him, not even at exit.
+        sys.stderr.close()
+        sys.exit(0)

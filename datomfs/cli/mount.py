@@ -1,0 +1,95 @@
+"""The commands mount and unmount."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import click
+
+from datomfs.cli.daemonize import daemon_side, start_daemon
+from datomfs.cli.read import store_options
+from datomfs.cli.wiring import Session
+from datomfs.errors import MountExtraMissing
+
+
+@click.command()
+@click.argument("mountpoint", type=click.Path(path_type=Path))
+@store_options
+@click.option("--foreground", is_flag=True, help="Stay in this terminal and log to it.")
+@click.option("--list-versions", is_flag=True, help="List all versions in table directories.")
+@click.option("--refresh", "refresh_s", type=click.FloatRange(min=0, min_open=True), help="Seconds between re-reads.")
+@click.option("--pid-file", type=click.Path(path_type=Path), help="Where the daemon's pid goes.")
+@click.option("--log-file", type=click.Path(path_type=Path), help="Where the daemon logs to.")
+@click.pass_obj
+def mount(
+    session: Session,
+    mountpoint: Path,
+    store_url: str | None,
+    project_name: str | None,
+    foreground: bool,
+    list_versions: bool,
+    refresh_s: float | None,
+    pid_file: Path | None,
+    log_file: Path | None,
+) -> None:
+    """Show the projects as files under MOUNTPOINT, an empty folder.
+
+    Returns when the mount answers; a daemon serves it until `datomfs unmount`.
+
+    \b
+    Example: datomfs mount /mnt/datom
+             datomfs mount /mnt/datom --store /data/study1 --project STUDY_001
+    """
+    from datomfs.mount.mountpoint import check_machine, check_mountpoint, mount_files
+
+    mountpoint = Path(os.path.abspath(mountpoint))
+    files = mount_files(mountpoint)
+    pid_path, log_path = pid_file or files.pid, log_file or files.log
+    portfolio = session.portfolio(store_url, project_name)
+    check_machine()
+    check_mountpoint(mountpoint)
+    if project_name is not None:
+        # One project named on the command line is all there will be to see: say now what is wrong with it.
+        portfolio.catalog(project_name).read_manifest()
+    announce = daemon_side()
+    if announce is None and not foreground:
+        start_daemon(mountpoint, log_path)
+        click.echo(f"mounted {mountpoint} (pid file {pid_path}, log {log_path})")
+        return
+    try:
+        from datomfs.mount.daemon import serve
+    except ModuleNotFoundError as error:
+        raise MountExtraMissing(str(error.name)) from error
+    from datomfs.cache.reader import PayloadReader
+
+    logging.getLogger("datomfs").setLevel(min(logging.INFO, logging.getLogger().level))
+    pid_path.parent.mkdir(parents=True, exist_ok=True)
+    pid_path.write_text(str(os.getpid()), encoding="ascii")
+    try:
+        serve(
+            mountpoint,
+            portfolio,
+            PayloadReader(session.config.cache_path),
+            refresh_s=refresh_s or session.config.refresh_s,
+            stall_s=session.config.stall_s,
+            list_versions=list_versions or session.config.list_versions,
+            on_ready=announce or (lambda: None),
+        )
+    finally:
+        pid_path.unlink(missing_ok=True)
+
+
+@click.command()
+@click.argument("mountpoint", type=click.Path(path_type=Path))
+@click.option("--lazy", is_flag=True, help="Detach it now, even where files in it are open.")
+def unmount(mountpoint: Path, lazy: bool) -> None:
+    """Take the mount at MOUNTPOINT away.
+
+    \b
+    Example: datomfs unmount /mnt/datom
+    """
+    from datomfs.mount.mountpoint import unmount as unmount_path
+
+    unmount_path(Path(os.path.abspath(mountpoint)), lazy=lazy)
