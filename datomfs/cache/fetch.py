@@ -6,7 +6,6 @@ Callers are the cache and `datomfs get`. The file appears under its name complet
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import tempfile
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -14,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from datomfs.cache.proof import Recorded
+from datomfs.cache.proof import OnProgress, Recorded, hash_file
 from datomfs.errors import NoSpace, StoreUnreachable
 from datomfs.store.base import ObjectInfo, Store
 
@@ -23,7 +22,9 @@ _PART = 8 << 20
 _FILE_MODE = 0o666
 
 
-def fetch_proven(store: Store, info: ObjectInfo, recorded: Recorded, target: Path) -> bool:
+def fetch_proven(
+    store: Store, info: ObjectInfo, recorded: Recorded, target: Path, on_progress: OnProgress = lambda: None
+) -> bool:
     """Fetch the object `info` into `target` and prove it; False when nothing was recorded that could prove it.
 
     Raises PayloadMismatch, ObjectMissing, ObjectChanged when it changed on the way, NoSpace, and the store's errors.
@@ -35,11 +36,10 @@ def fetch_proven(store: Store, info: ObjectInfo, recorded: Recorded, target: Pat
     part = Path(name)
     try:
         with os.fdopen(handle, "w+b") as file:
-            _fetch_ranges(store, info, file)
-            file.seek(0)
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-            proven = recorded.check(actual, f"{info.key} in {store.url}")
+            _fetch_ranges(store, info, file, on_progress)
             file.flush()
+            actual = hash_file(file.fileno(), on_progress)
+            proven = recorded.check(actual, f"{info.key} in {store.url}")
             os.fsync(file.fileno())
         part.chmod(_FILE_MODE & ~_umask())
         part.replace(target)
@@ -50,7 +50,7 @@ def fetch_proven(store: Store, info: ObjectInfo, recorded: Recorded, target: Pat
         part.unlink(missing_ok=True)
 
 
-def _fetch_ranges(store: Store, info: ObjectInfo, file: BinaryIO) -> None:
+def _fetch_ranges(store: Store, info: ObjectInfo, file: BinaryIO, on_progress: OnProgress) -> None:
     writing = Lock()
 
     def fetch(start: int) -> None:
@@ -61,6 +61,7 @@ def _fetch_ranges(store: Store, info: ObjectInfo, file: BinaryIO) -> None:
         with writing:
             file.seek(start)
             file.write(data)
+        on_progress()
 
     starts = range(0, info.size, _PART)
     with ThreadPoolExecutor(min(_CONNECTIONS, max(1, len(starts))), "datomfs-fetch") as pool:

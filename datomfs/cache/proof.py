@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -18,7 +19,11 @@ from cachetools import LRUCache
 
 from datomfs.errors import PayloadMismatch, SourceChanged
 
+OnProgress = Callable[[], None]
+"""Called from the thread that works, whenever it has got further: who waits for it knows that it is alive."""
+
 _REMEMBERED = 1 << 16
+_STEP = 4 << 20
 _SETTLED_S = 1.0
 """A file younger than this may change again within one tick of its timestamps, unseen: its hash is not remembered."""
 
@@ -66,13 +71,13 @@ class Proofs:
         self._known: LRUCache[FileIdentity, str] = LRUCache(_REMEMBERED)
         self._lock = Lock()
 
-    def prove(self, fd: int, path: Path, recorded: Recorded, where: str) -> FileIdentity:
+    def prove(self, fd: int, path: Path, recorded: Recorded, where: str, on_progress: OnProgress) -> FileIdentity:
         """The identity of an open file whose bytes are the recorded ones. Raises PayloadMismatch, SourceChanged."""
         identity = identify(fd)
         with self._lock:
             actual = self._known.get(identity)
         if actual is None:
-            actual = _hash(fd)
+            actual = hash_file(fd, on_progress)
             if identify(fd) != identity:
                 raise SourceChanged(str(path))
             if time.time() - identity.ctime_ns / 1e9 > _SETTLED_S:
@@ -82,7 +87,13 @@ class Proofs:
         return identity
 
 
-def _hash(fd: int) -> str:
-    with os.fdopen(os.dup(fd), "rb") as file:
+def hash_file(fd: int, on_progress: OnProgress) -> str:
+    """The SHA-256 of an open file from its beginning, hex."""
+    digest = hashlib.sha256()
+    buffer = bytearray(_STEP)
+    with os.fdopen(os.dup(fd), "rb", buffering=0) as file:
         file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while count := file.readinto(buffer):
+            digest.update(memoryview(buffer)[:count])
+            on_progress()
+    return digest.hexdigest()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datomfs.cache.fetch import fetch_proven
-from datomfs.cache.proof import FileIdentity, Proofs, Recorded, identify
+from datomfs.cache.proof import FileIdentity, OnProgress, Proofs, Recorded, identify
 from datomfs.errors import NoSpace, PayloadMismatch, RecordedMissing, SourceChanged, StoreDenied
 from datomfs.store.base import ObjectInfo, Store
 
@@ -67,27 +67,27 @@ class PayloadReader:
         self._path = path
         self._proofs = Proofs()
 
-    def open(self, store: Store, info: ObjectInfo, recorded: Recorded) -> OpenPayload:
-        """The payload `info`, proven against what was recorded.
+    def open(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: OnProgress) -> OpenPayload:
+        """The payload `info`, proven against what was recorded; hashing or fetching it may take its time.
 
         Raises PayloadMismatch, RecordedMissing, SourceChanged, NoSpace, and the store's errors.
         """
         where = f"{info.key} in {store.url}"
         local = store.local_path(info.key)
         if local is not None:
-            return self._open(local, recorded, where)
+            return self._open(local, recorded, where, on_progress)
         copy = self._copy_path(store, info, recorded)
         if copy.exists():
             try:
-                return self._open(copy, recorded, where)
+                return self._open(copy, recorded, where, on_progress)
             except (PayloadMismatch, SourceChanged, RecordedMissing):
                 log.warning("the cached copy of %s was damaged, fetching it again", where)
                 copy.unlink(missing_ok=True)
         self._make_room_for(copy)
-        fetch_proven(store, info, recorded, copy)
-        return self._open(copy, recorded, where)
+        fetch_proven(store, info, recorded, copy, on_progress)
+        return self._open(copy, recorded, where, on_progress)
 
-    def _open(self, path: Path, recorded: Recorded, where: str) -> OpenPayload:
+    def _open(self, path: Path, recorded: Recorded, where: str, on_progress: OnProgress) -> OpenPayload:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as error:
@@ -95,7 +95,7 @@ class PayloadReader:
         except PermissionError as error:
             raise StoreDenied(str(path.parent), path.name, str(error)) from error
         try:
-            return OpenPayload(fd, path, self._proofs.prove(fd, path, recorded, where))
+            return OpenPayload(fd, path, self._proofs.prove(fd, path, recorded, where, on_progress))
         except BaseException:
             os.close(fd)
             raise

@@ -22,7 +22,7 @@ from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import AccessError, RecordedMissing, StoreUnreachable
 from datomfs.layout import payload_key
 from datomfs.model.timestamps import parse_timestamp_ns
-from datomfs.mount.single_flight import SingleFlight
+from datomfs.mount.single_flight import Progress, SingleFlight
 from datomfs.store.base import ObjectInfo
 from datomfs.vfs.source import Current, Handle, ProjectView, TableView, VersionView
 
@@ -100,7 +100,7 @@ class LiveSource:
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project, at most `refresh_s` old."""
-        return await self._aged(self._projects, project, lambda: self._read_project(project), f"project {project}")
+        return await self._aged(self._projects, project, lambda _: self._read_project(project), f"project {project}")
 
     async def table(self, project: str, table: str, *, fresh: bool = False) -> TableView:
         """The versions of a table, at most `refresh_s` old, or just read with `fresh`."""
@@ -118,12 +118,15 @@ class LiveSource:
         store = self._portfolio.catalog(project).store
         recorded = Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
 
+        def open_payload(progress: Progress) -> OpenPayload:
+            return self._reader.open(store, info, recorded, progress.report)
+
         # The flight proves and keeps the bytes; each caller then opens a file of its own, which is quick.
-        async def prove() -> None:
-            (await self._in_thread(self._reader.open, store, info, recorded)).close()
+        async def prove(progress: Progress) -> None:
+            (await self._in_thread(open_payload, progress)).close()
 
         await self._within_deadline(("open", project, entry.key), prove, f"{project}/{table}@{version[:8]}")
-        payload = await self._in_thread(self._reader.open, store, info, recorded)
+        payload = await self._in_thread(open_payload, Progress())
         handle = Handle(next(self._numbers))
         self._handles[handle] = _OpenHandle(payload)
         return handle
@@ -135,7 +138,7 @@ class LiveSource:
         if data is not None:
             return data
 
-        async def read() -> bytes:
+        async def read(_: Progress) -> bytes:
             opened.reads += 1
             try:
                 return await self._in_thread(opened.payload.read, offset, length)
@@ -168,9 +171,9 @@ class LiveSource:
         known = self._tables.get(key)
         if fresh and known is not None and trio.current_time() - known.read_s > _FRESH_S:
             known.until_s = 0.0
-        return await self._aged(self._tables, key, lambda: self._read_table(project, table), f"{project}/{table}")
+        return await self._aged(self._tables, key, lambda _: self._read_table(project, table), f"{project}/{table}")
 
-    async def _aged(self, views: dict[K, _Aged[T]], key: K, read: Callable[[], Awaitable[T]], what: str) -> T:
+    async def _aged(self, views: dict[K, _Aged[T]], key: K, read: Callable[[Progress], Awaitable[T]], what: str) -> T:
         """The view of a key, read again when its time is over; the old one serves while the store is away."""
         known = views.get(key)
         if known is not None and trio.current_time() < known.until_s:
@@ -218,11 +221,12 @@ class LiveSource:
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter, abandon_on_cancel=True)
 
-    async def _within_deadline(self, key: Hashable, work: Callable[[], Awaitable[T]], what: str) -> T:
-        """The work's result within `stall_s`. Raises StoreUnreachable after that; the work goes on behind."""
-        with trio.move_on_after(self._stall_s):
-            return await self._flights.do(key, work)
-        raise StoreUnreachable("the store", what, f"no answer for {what} within {self._stall_s:.0f} s")
+    async def _within_deadline(self, key: Hashable, work: Callable[[Progress], Awaitable[T]], what: str) -> T:
+        """The work's result. Raises StoreUnreachable when it gets nowhere for `stall_s`; it goes on behind."""
+        try:
+            return await self._flights.do(key, work, stall_s=self._stall_s)
+        except trio.TooSlowError as error:
+            raise StoreUnreachable("the store", what, f"no answer for {what} within {self._stall_s:.0f} s") from error
 
 
 def _view(catalog: Catalog, table: Table, payloads: Mapping[str, ObjectInfo]) -> TableView:

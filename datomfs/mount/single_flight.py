@@ -1,7 +1,7 @@
-"""One run of a piece of work, however many ask for it at once.
+"""One run of a piece of work, however many ask for it at once, and for as long as it gets on.
 
-The work belongs to the mount's nursery, not to whoever asked first: a request that reaches its deadline goes away and
-the work goes on behind it, so that a retry finds it done or under way.
+The work belongs to the mount's nursery, not to whoever asked first: a request that has waited too long without seeing
+any progress goes away and the work goes on behind it, so that a retry finds it done or under way.
 """
 
 from __future__ import annotations
@@ -14,11 +14,23 @@ import trio
 V = TypeVar("V")
 
 
+class Progress:
+    """How far a piece of work has got, counted in steps of its own. Reported from any thread, read in trio's."""
+
+    def __init__(self) -> None:
+        self.step_count = 0
+
+    def report(self) -> None:
+        """The work got further."""
+        self.step_count += 1
+
+
 class _Flight(Generic[V]):
     """A run under way; once `done`, it holds a value or an error."""
 
     def __init__(self) -> None:
         self.done = trio.Event()
+        self.progress = Progress()
         self.value: V | None = None
         self.error: Exception | None = None
 
@@ -30,20 +42,28 @@ class SingleFlight:
         self._nursery = nursery
         self._flights: dict[Hashable, _Flight[Any]] = {}
 
-    async def do(self, key: Hashable, work: Callable[[], Awaitable[V]]) -> V:
-        """The result of `work`, or of the run of the same key that is under way; its exception is raised for all."""
+    async def do(self, key: Hashable, work: Callable[[Progress], Awaitable[V]], *, stall_s: float) -> V:
+        """The result of `work`, or of the run of the same key that is under way; its exception is raised for all.
+
+        Raises trio.TooSlowError when this caller has waited `stall_s` seconds in which the work reported no progress.
+        """
         flight: _Flight[V] | None = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight()
             self._nursery.start_soon(self._run, key, flight, work)
-        await flight.done.wait()
+        while not flight.done.is_set():
+            seen = flight.progress.step_count
+            with trio.move_on_after(stall_s):
+                await flight.done.wait()
+            if not flight.done.is_set() and flight.progress.step_count == seen:
+                raise trio.TooSlowError
         if flight.error is not None:
             raise flight.error
         return cast("V", flight.value)
 
-    async def _run(self, key: Hashable, flight: _Flight[V], work: Callable[[], Awaitable[V]]) -> None:
+    async def _run(self, key: Hashable, flight: _Flight[V], work: Callable[[Progress], Awaitable[V]]) -> None:
         try:
-            flight.value = await work()
+            flight.value = await work(flight.progress)
         except Exception as error:
             flight.error = error
         # Before the waiters wake: whoever asks from now on starts anew. A cancelled run wakes nobody: its waiters live
