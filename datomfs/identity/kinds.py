@@ -1,8 +1,8 @@
 """Which datom-cv1 kind an Arrow column has, or why it has none (format.md §3.5).
 
 The identity of a table is what R datom computes for the frame that R reads from the same file, so this is R's view of
-Arrow's types. Called by `table` before anything is read. Looks at types and field metadata only; the values, and what
-only they can tell (int64, a NUL in a text), are `columns`' business.
+Arrow's types. Called by `table` before any value is looked at. Knows types and field metadata only; what only values
+can tell (int64, a NUL in a text) is `columns`' business.
 """
 
 from __future__ import annotations
