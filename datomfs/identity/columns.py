@@ -214,5 +214,5 @@ def _view(buffer: Any, dtype: np.dtype[Any], start: int, count: int) -> NDArray[
 
 
 def _is_null(part: Part) -> NDArray[np.bool_]:
-    is_null: NDArray[np.bool_] = part.is_null().to_numpy(zero_copy_only=False)
-    return is_null
+    # Not to_numpy: for a boolean array it imports pandas where that is installed, 0.14 s of each `datomfs hash`.
+    return _raw(part.is_null()).view(np.bool_)
