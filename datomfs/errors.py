@@ -297,7 +297,7 @@ class FileUnwritable(AccessError):
     path: str
     reason: str
     message = "{path} cannot be written: {reason}"
-    hint = "Name another file, or mend its folder; what was there before is still there."
+    hint = "Mend that, or name another place, and repeat."
 
 
 @dataclass(eq=False)

@@ -1,8 +1,7 @@
 """Every storage key, git path and mount name: built here, parsed here, checked here.
 
 Rules are those of format.md §1 (keys) and design.md §2 (names in a mount); those of names and shas stand in
-`model.names`. Keys are relative to the
-namespace root of a store; only stores add the root. Nothing here does I/O.
+`model.names`. Keys are relative to the namespace root of a store; only stores add the root. Nothing here does I/O.
 """
 
 from __future__ import annotations

@@ -53,33 +53,39 @@ class Table:
     metadata: Metadata
     history: History
 
+    @property
+    def current(self) -> HistoryEntry | None:
+        """The entry of the current state, or None where the history lacks it.
+
+        That is the version its metadata recomputes to, else the one R would report (format.md §6).
+        """
+        found = self.history.find(metadata_sha(self.metadata.document))
+        if found is not None and found.data_sha == self.metadata.data_sha:
+            return found
+        same = [entry for entry in self.history.entries if entry.data_sha == self.metadata.data_sha]
+        dated = [entry for entry in same if entry.timestamp == self.metadata.created_at]
+        return next(iter(dated or same), None)
+
     def resolve(self, version: str | None) -> TableVersion:
-        """The version with that prefix, or the current one. Raises VersionNotFound, VersionAmbiguous, InvalidSha.
+        """The version with that prefix, or the current one.
 
         A pinned version takes its hashes from its history entry, never from the current metadata (format.md §6).
+        Raises VersionNotFound, VersionAmbiguous, InvalidSha; DocumentInvalid where the history lacks the current one.
         """
         if version is None:
-            return self._version(self._current())
+            current = self.current
+            if current is None:
+                raise DocumentInvalid(
+                    f"the history of {self.project}/{self.name}",
+                    f"it has no entry for the current data {self.metadata.data_sha[:8]}",
+                )
+            return self._version(current)
         matches = self.history.matching(check_sha(version))
         if not matches:
             raise VersionNotFound(self.project, self.name, version)
         if len(matches) > 1:
             raise VersionAmbiguous(self.project, self.name, version, tuple(entry.version for entry in matches))
         return self._version(matches[0])
-
-    def _current(self) -> HistoryEntry:
-        """The entry of the current state: the version its metadata recomputes to, else as R guesses it (§6)."""
-        found = self.history.find(metadata_sha(self.metadata.document))
-        if found is not None and found.data_sha == self.metadata.data_sha:
-            return found
-        same = [entry for entry in self.history.entries if entry.data_sha == self.metadata.data_sha]
-        dated = [entry for entry in same if entry.timestamp == self.metadata.created_at]
-        for entry in dated or same:
-            return entry
-        raise DocumentInvalid(
-            f"the history of {self.project}/{self.name}",
-            f"it has no entry for the current data {self.metadata.data_sha[:8]}",
-        )
 
     def _version(self, entry: HistoryEntry) -> TableVersion:
         return TableVersion(self.project, self.name, entry, payload_key(self.name, entry.data_sha))
@@ -94,13 +100,11 @@ class Catalog:
 
     def read_manifest(self) -> Manifest:
         """The manifest. Raises ProjectNotFound when the store holds none, or that of another project."""
-        try:
-            manifest = parse_manifest(self.store.get(MANIFEST_KEY), self._where(MANIFEST_KEY))
-        except ObjectMissing as error:
+        manifest = self._find_manifest()
+        if manifest is None:
             self.store.check()
-            raise ProjectNotFound(self.project, f"{self.store.url} holds no datom project") from error
-        if manifest.project_name not in (None, self.project):
-            raise ProjectNotFound(self.project, f"{self.store.url} holds {manifest.project_name!r}")
+            raise ProjectNotFound(self.project, f"{self.store.url} holds no datom project")
+        self._check_name(manifest.project_name)
         return manifest
 
     def read_table(self, table: str) -> Table:
@@ -109,6 +113,17 @@ class Catalog:
         if metadata.kind != "table":
             raise NotATable(self.project, table, metadata.kind)
         return Table(self.project, table, metadata, self.read_history(table))
+
+    def check_project(self, table: Table) -> None:
+        """Raise ProjectNotFound where the store holds another project than the one it was taken for.
+
+        A document of schema 2 names its project. An older one does not, and one from before a project was renamed
+        names the old: there the manifest decides. For callers who have not read the manifest: R never does, and takes
+        the name for a label.
+        """
+        if table.metadata.project != self.project:
+            manifest = self._find_manifest()
+            self._check_name(manifest.project_name if manifest else table.metadata.project)
 
     def read_history(self, table: str) -> History:
         """The history of an artifact. Raises RecordedMissing: without it no version can be read (format.md §15.1)."""
@@ -134,6 +149,16 @@ class Catalog:
         """The full address of an object, for people and for tools that read the store directly."""
         path = self.store.local_path(key)
         return str(path) if path is not None else f"{self.store.url}/datom/{key}"
+
+    def _find_manifest(self) -> Manifest | None:
+        try:
+            return parse_manifest(self.store.get(MANIFEST_KEY), self._where(MANIFEST_KEY))
+        except ObjectMissing:
+            return None
+
+    def _check_name(self, found: str | None) -> None:
+        if found not in (None, self.project):
+            raise ProjectNotFound(self.project, f"{self.store.url} holds {found!r}")
 
     def _read_metadata(self, table: str) -> Metadata:
         key = metadata_key(table)

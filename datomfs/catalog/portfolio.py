@@ -14,6 +14,9 @@ from datomfs.errors import ProjectNotFound
 from datomfs.model.location import Location
 from datomfs.store.base import Store
 
+_SHOWN = 10
+"""How many names an error lists."""
+
 
 class Portfolio:
     """Projects by name, at the locations the configuration gives. Safe to use from several threads."""
@@ -32,7 +35,8 @@ class Portfolio:
     def location(self, project: str) -> Location:
         """Where a project lies. Raises ProjectNotFound."""
         if project not in self._locations:
-            raise ProjectNotFound(project, "it is not in the configuration")
+            more = ", …" if len(self._locations) > _SHOWN else ""
+            raise ProjectNotFound(project, f"known are {', '.join(self.projects[:_SHOWN])}{more}")
         return self._locations[project]
 
     def catalog(self, project: str) -> Catalog:

@@ -124,14 +124,9 @@ def render_metadata(document: Mapping[str, Json]) -> str:
     return render_pretty(dict(document), inline_vectors=True)
 
 
-def parse_release(text: Json, where: str) -> tuple[int, ...]:
+def parse_release(text: str, where: str) -> tuple[int, ...]:
     """A release number as R compares it, part by part: 0.10 is above 0.2. Raises DocumentInvalid."""
-    parts = str(text).replace("-", ".").split(".")
-    if (
-        isinstance(text, bool)
-        or not isinstance(text, str | float)
-        or not all(part.isdigit() for part in parts)
-        or len(parts) < 2
-    ):
+    parts = text.replace("-", ".").split(".")
+    if len(parts) < 2 or not all(part.isascii() and part.isdigit() for part in parts):
         raise DocumentInvalid(where, f"{text!r} is not a release number")
     return tuple(int(part) for part in parts)

@@ -113,7 +113,7 @@ class _RDumper(yaml.SafeDumper):
 
 
 # YAML 1.1, and R, take a single y or n for a boolean as well; as a name it has to stand in quotes.
-_RDumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("[yYnN]"), list("yYnN"))
+_RDumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("[yYnN]$"), list("yYnN"))
 _RDumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "~"))
 _RDumper.add_representer(
     bool, lambda dumper, flag: dumper.represent_scalar("tag:yaml.org,2002:bool", "yes" if flag else "no")
