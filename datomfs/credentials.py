@@ -1,7 +1,7 @@
 """Who we are to S3 and to git hosts: credentials from the environment, the keyring and boto3's own chain.
 
 `store.s3` gets its session from here and `repo` its token; nothing else asks. A secret travels as a `Secret`, which
-masks itself wherever it would be printed. boto3 and keyring cost about 0.2 s to import, so they are imported by the
+masks itself wherever it would be printed. boto3 and keyring take 0.15 s to import, so they are imported by the
 functions that need them. Keyring entries are those R's `keyring` package stores for datom: the service is the name of
 the entry, the user name is empty.
 """
@@ -95,7 +95,7 @@ def aws_session(settings: S3Settings) -> Session:
 
 
 def git_credentials(url: str) -> GitCredentials | None:
-    """What to show the host of an http(s) URL: its own password, else GITHUB_PAT, GITHUB_TOKEN or the keyring's; or None.
+    """What to show the host of an http(s) URL: its own password, GITHUB_PAT, GITHUB_TOKEN or the keyring's; or None.
 
     Other URLs (ssh, folders) have ways of their own.
     """
@@ -127,7 +127,8 @@ def _find_in_keyring(entry: str) -> Secret | None:
 
 
 def _keep_headers_out_of_logs() -> None:
-    # botocore's DEBUG lines hold signed headers, session tokens among them. Who sets its level has asked for them.
+    # botocore's DEBUG lines hold signed headers, session tokens among them. WARNING and not INFO: a logger with a level
+    # of its own no longer asks the root, and would tell everybody where it found credentials.
     botocore_log = logging.getLogger("botocore")
     if botocore_log.level == logging.NOTSET:
-        botocore_log.setLevel(logging.INFO)
+        botocore_log.setLevel(logging.WARNING)

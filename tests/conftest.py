@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["tests.fixtures_s3"]
+pytest.register_assert_rewrite("tests.store.contract")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that mount are skipped where nothing can be mounted."""
+    missing = [what for what in ("/dev/fuse", shutil.which("fusermount3") or "fusermount3") if not Path(what).exists()]
+    if not missing:
+        return
+    skip = pytest.mark.skip(reason=f"{missing[0]} is missing here: no mounts")
+    for item in items:
+        if item.get_closest_marker("fuse"):
+            item.add_marker(skip)
 
 
 @pytest.fixture(autouse=True)

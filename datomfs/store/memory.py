@@ -93,9 +93,10 @@ class MemoryStore:
         with self._lock:
             self._objects.pop(check_key(key), None)
 
-    def local_path(self, key: str) -> None:
+    def local_path(self, key: str) -> Path | None:
         """Memory has no files."""
         check_key(key)
+        return None
 
     def _keep(self, key: str, body: bytes, *, if_absent: bool, if_match: str | None, sha256: str | None) -> ObjectInfo:
         with self._lock:

@@ -1,6 +1,6 @@
 """A store in an S3 bucket, of Amazon or of any server that speaks its protocol.
 
-The composition root imports this module only when a location asks for it: botocore takes 0.2 s. One client for each
+The composition root imports this module only when a location asks for it: botocore takes 0.1 s. One client for each
 store, built at the first request and used by all threads. Every error of boto3 is translated here and nowhere else;
 the requests are those of the S3 API reference (PutObject, GetObject, HeadObject, ListObjectsV2, DeleteObject,
 HeadBucket).
@@ -12,7 +12,7 @@ import base64
 import binascii
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -83,6 +83,7 @@ _DENIED = {
 """What the codes mean; 400 and 403 stand for all of them in answers to HEAD, which have no body."""
 
 _WRONG_BYTES = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+_NOT_UNDERSTOOD = (ResponseParserError, ValueError, KeyError)
 _NO_IDENTITY = (NoCredentialsError, PartialCredentialsError, SSOError, TokenRetrievalError)
 
 _building = threading.Lock()
@@ -115,8 +116,10 @@ class S3Store:
     def check(self) -> None:
         """Raise StoreMissing, StoreDenied or StoreUnreachable unless the namespace can be listed."""
         # Not HeadBucket: its answers have no body to tell why, and policies grant ListBucket by prefix.
-        with self._door(f"{NAMESPACE}/"):
-            self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._namespace, MaxKeys=1, **self._payer)
+        key = f"{NAMESPACE}/"
+        with self._door(key):
+            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._namespace, MaxKeys=1, **self._payer)
+        self._check_listing(page, key)
 
     def head(self, key: str) -> ObjectInfo:
         """Size, etag, and the SHA-256 of the whole object where S3 keeps one."""
@@ -182,6 +185,7 @@ class S3Store:
     def upload(self, key: str, source: Path, *, sha256: str) -> ObjectInfo:
         """Put a file of up to 5 GiB with its SHA-256, then read the attestation back."""
         name = self._name(key)
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         with Source(source) as content:
             if content.size > _ONE_PART_LIMIT:
                 raise StoreDenied(self._url, key, "objects above 5 GiB cannot be uploaded in one part")
@@ -191,7 +195,7 @@ class S3Store:
                         Bucket=self._bucket,
                         Key=name,
                         Body=cast("IO[bytes]", content),
-                        ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+                        ChecksumSHA256=checksum,
                         IfNoneMatch="*",
                         **self._payer,
                     )
@@ -216,12 +220,13 @@ class S3Store:
     def delete(self, key: str) -> None:
         """Remove the object; in a bucket with versioning S3 keeps it as an older version."""
         name = self._name(key)
-        with self._door(key):
+        with suppress(ObjectMissing), self._door(key):
             self._client.delete_object(Bucket=self._bucket, Key=name, **self._payer)
 
-    def local_path(self, key: str) -> None:
+    def local_path(self, key: str) -> Path | None:
         """Objects of a bucket are no files of this machine."""
         check_key(key)
+        return None
 
     # -- requests --------------------------------------------------------------------------------------------------
 
@@ -266,6 +271,7 @@ class S3Store:
                 Bucket=self._bucket, Prefix=self._namespace + prefix, **delimiter, **self._payer
             )
             for page in pages:
+                self._check_listing(page, prefix)
                 for entry in page.get("Contents", []):
                     key = entry["Key"].removeprefix(self._namespace)
                     if is_key(key):
@@ -273,6 +279,11 @@ class S3Store:
         # Servers that keep objects in folders (SeaweedFS, S3 Express) list `a/1` before `a-b`.
         found.sort(key=lambda info: info.key)
         yield from found
+
+    def _check_listing(self, page: Mapping[str, Any], key: str) -> None:
+        # To botocore the welcome page of a proxy is a listing without objects; each page of a real one says this.
+        if "IsTruncated" not in page:
+            raise StoreUnreachable(self._url, key, "its answer is no listing")
 
     # -- errors ----------------------------------------------------------------------------------------------------
 
@@ -282,7 +293,7 @@ class S3Store:
             yield
         except ClientError as error:
             raise self._refusal(error, key, conflict) from error
-        except (BotoCoreError, ResponseParserError, HTTPError) as error:
+        except (BotoCoreError, HTTPError, *_NOT_UNDERSTOOD, RecursionError) as error:
             raise self._fault(error, key) from error
 
     def _refusal(self, error: ClientError, key: str, conflict: type[StoreError]) -> DatomfsError:
@@ -319,6 +330,10 @@ class S3Store:
             return StoreDenied(self._url, key, f"no credentials could be had from {error.kwargs.get('provider')}")
         if isinstance(error, ParamValidationError):  # of our parameters only the bucket can be illegal
             return StoreMissing(self._url, key)
+        if isinstance(error, RecursionError):  # botocore 1.44 asks such a server for its region without end
+            return StoreUnreachable(self._url, key, "the endpoint redirects to another place")
+        if isinstance(error, _NOT_UNDERSTOOD):
+            return StoreUnreachable(self._url, key, f"its answer cannot be understood: {error}")
         if isinstance(error, FlexibleChecksumError):
             return StoreUnreachable(self._url, key, "the bytes received do not have the object's checksum")
         return StoreUnreachable(self._url, key, " ".join(str(error).split()))
@@ -351,7 +366,7 @@ def _other_region(error: ClientError) -> str | None:
 
 
 def _attested(response: Mapping[str, Any]) -> str | None:
-    """The hex SHA-256 that S3 keeps of the whole object. One of several parts has `…-N` instead, which proves nothing."""
+    """The hex SHA-256 that S3 keeps of the whole object; that of several parts ends in `-N` and proves nothing."""
     if response.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
         return None
     try:
