@@ -7,6 +7,7 @@ that are not the recorded ones; 6 a document that cannot be used; 7 data refused
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from datomfs import __version__
 from datomfs.cli.example import example
 from datomfs.cli.hash import hash_files
 from datomfs.cli.mount import mount, unmount
+from datomfs.cli.output import emit_error
 from datomfs.cli.read import get, history, ls, resolve, show
 from datomfs.cli.settings import config
 from datomfs.cli.wiring import Session
@@ -29,10 +31,10 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "-C", "clone_dir", type=click.Path(path_type=Path), default=Path(), help="Work in this clone instead of here."
+    "-C", "clone_dir", type=click.Path(path_type=Path), default=Path(), help="The clone that write and pull work in."
 )
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="Read settings from this file.")
-@click.option("-v", "--verbose", count=True, help="Say more on stderr; twice for every request.")
+@click.option("-v", "--verbose", count=True, help="Say more on stderr; -vv says even more.")
 @click.version_option(__version__, prog_name="datomfs")
 @click.pass_context
 def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbose: int) -> None:
@@ -41,12 +43,16 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     \b
     Read:   ls  history  show  resolve  get  mount  unmount
     Write:  init  clone  write  pull
+    Try:    example  hash  config
+
+    \b
+    Example: datomfs ls --store /data/study1 --project STUDY_001
     """
     logging.basicConfig(
-        level=_LEVELS[min(verbose, len(_LEVELS) - 1)],
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    # Only our own loggers ever say more: botocore's would print signed headers and session tokens.
+    logging.getLogger("datomfs").setLevel(_LEVELS[min(verbose, len(_LEVELS) - 1)])
     context.obj = Session(clone_dir, config_path)
 
 
@@ -58,18 +64,17 @@ for command in (
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that is no text, or a letter this terminal lacks, is printed as an escape instead of ending us.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="datomfs", standalone_mode=False)
     except DatomfsError as error:
-        click.echo(f"datomfs: {error}", err=True)
+        emit_error(str(error))
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("datomfs: interrupted", err=True)
+        emit_error("interrupted")
         sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; nothing more can be said to him, not even at exit.
-        sys.stderr.close()
-        sys.exit(0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from datomfs.cli.daemonize import daemon_side, start_daemon
+from datomfs.cli.output import emit_line
 from datomfs.cli.read import store_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import MountExtraMissing
@@ -34,9 +35,10 @@ def mount(
     pid_file: Path | None,
     log_file: Path | None,
 ) -> None:
-    """Show the projects as files under MOUNTPOINT, an empty folder.
+    """Show the projects as files under a folder.
 
-    Returns when the mount answers; a daemon serves it until `datomfs unmount`.
+    MOUNTPOINT is an empty folder. The command returns when the mount answers; a daemon serves it until
+    `datomfs unmount`.
 
     \b
     Example: datomfs mount /mnt/datom
@@ -56,7 +58,7 @@ def mount(
     announce = daemon_side()
     if announce is None and not foreground:
         start_daemon(mountpoint, log_path)
-        click.echo(f"mounted {mountpoint} (pid file {pid_path}, log {log_path})")
+        emit_line(f"mounted {mountpoint} (pid file {pid_path}, log {log_path})")
         return
     try:
         from datomfs.mount.daemon import serve
@@ -64,7 +66,8 @@ def mount(
         raise MountExtraMissing(str(error.name)) from error
     from datomfs.cache.reader import PayloadReader
 
-    logging.getLogger("datomfs").setLevel(min(logging.INFO, logging.getLogger().level))
+    logger = logging.getLogger("datomfs")
+    logger.setLevel(min(logging.INFO, logger.level))
     pid_path.parent.mkdir(parents=True, exist_ok=True)
     pid_path.write_text(str(os.getpid()), encoding="ascii")
     try:
@@ -85,7 +88,7 @@ def mount(
 @click.argument("mountpoint", type=click.Path(path_type=Path))
 @click.option("--lazy", is_flag=True, help="Detach it now, even where files in it are open.")
 def unmount(mountpoint: Path, lazy: bool) -> None:
-    """Take the mount at MOUNTPOINT away.
+    """Take a mount away.
 
     \b
     Example: datomfs unmount /mnt/datom

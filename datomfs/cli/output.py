@@ -1,24 +1,51 @@
 """How results leave the process: as text for people, or as JSON for programs. Commands build records and never print.
 
-A record is a mapping of plain values; the same record serves both. JSON is one document on one line.
+A record is a mapping of plain values; the same record serves both. JSON is one document on one line. Text is for
+eyes: documents come from strangers, so control characters in it are shown as escapes and never reach a terminal.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
+from datomfs.errors import FileUnwritable
+
 Record = Mapping[str, Any]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def emit_line(text: str) -> None:
+    """One line of text. Raises FileUnwritable; when nobody reads any more (`| head -1`) the process ends well."""
+    try:
+        click.echo(text)
+    except OSError as error:
+        # What the stream still holds goes nowhere: Python would try it again at exit, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(0)
+        raise FileUnwritable("standard output", str(error.strerror)) from error
+
+
+def emit_error(text: str) -> None:
+    """What went wrong, for people, on standard error; its lines stay lines."""
+    click.echo("\n".join(map(printable, f"datomfs: {text}".splitlines())), err=True)
+
 
 def emit_json(value: object) -> None:
-    """One JSON document on a line of its own."""
-    click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    """One JSON document on a line of its own, in plain ASCII where the stream is not UTF-8."""
+    utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    emit_line(json.dumps(value, ensure_ascii=not utf8, separators=(",", ":")))
 
 
 def emit_record(record: Record, *, as_json: bool) -> None:
@@ -28,8 +55,11 @@ def emit_record(record: Record, *, as_json: bool) -> None:
         return
     width = max((len(name) for name in record), default=0)
     for name, value in record.items():
-        if value is not None:
-            click.echo(f"{name:<{width}}  {_text(value)}")
+        if value is None:
+            continue
+        lines = [_text(item) for item in value] if _is_records(value) else [_text(value)]
+        for label, line in zip([name, *[""] * len(lines)], lines, strict=False):
+            emit_line(f"{label:<{width}}  {line}")
 
 
 def emit_rows(rows: Sequence[Record], columns: Sequence[str], *, as_json: bool) -> None:
@@ -38,14 +68,38 @@ def emit_rows(rows: Sequence[Record], columns: Sequence[str], *, as_json: bool) 
         emit_json(rows)
         return
     table = [[column.upper() for column in columns], *([_text(row[column]) for column in columns] for row in rows)]
-    widths = [max(len(line[index]) for line in table) for index in range(len(columns))]
+    widths = [max(_width(line[index]) for line in table) for index in range(len(columns))]
     for line in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
+        emit_line("  ".join(cells).rstrip())
+
+
+def printable(text: str) -> str:
+    """The text with what would move a cursor, or turn the reading direction, written as escapes."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, Mapping | list):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float() if value.is_integer():
+            return str(int(value))
+        case Mapping():
+            return ", ".join(f"{printable(str(key))}={_text(item)}" for key, item in value.items()) or "-"
+        case list():
+            return ", ".join(map(_text, value)) or "-"
+    return printable(str(value))
+
+
+def _is_records(value: object) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(isinstance(item, Mapping) for item in value)
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,8 +11,8 @@ import click
 
 from datomfs.cli.output import Record, emit_record, emit_rows, json_option
 from datomfs.cli.wiring import Session
-from datomfs.errors import RecordedMissing, UnreadableFile
-from datomfs.layout import parse_target
+from datomfs.errors import FileUnwritable, InvalidTarget, ObjectMissing, RecordedMissing
+from datomfs.layout import SHORT_VERSION_DIGITS, parse_target, short_version
 from datomfs.model.names import check_name
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from datomfs.store.base import ObjectInfo
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_SHOWN_METADATA = (
+    "table_type", "nrow", "ncol", "colnames", "size_bytes", "hash_algo", "custom", "parents", "source_lineage",
+)  # fmt: skip
+"""What `show` tells of a metadata document in text, beside what the history says."""
 
 
 def store_options(command: F) -> F:
@@ -35,6 +41,8 @@ def store_options(command: F) -> F:
 @click.pass_obj
 def ls(session: Session, project: str | None, store_url: str | None, project_name: str | None, as_json: bool) -> None:
     """List the projects, or the tables of one PROJECT.
+
+    The size is that of the current version, as its writer noted it.
 
     \b
     Example: datomfs ls STUDY_001
@@ -52,7 +60,7 @@ def ls(session: Session, project: str | None, store_url: str | None, project_nam
             "project": chosen,
             "name": row.name,
             "kind": row.kind,
-            "version": row.current_version if as_json else row.current_version[:8],
+            "version": row.current_version if as_json else row.current_version[:SHORT_VERSION_DIGITS],
             "data_sha": row.current_data_sha,
             "updated": row.last_updated,
             "versions": row.version_count,
@@ -72,17 +80,33 @@ def ls(session: Session, project: str | None, store_url: str | None, project_nam
 def history(
     session: Session, target: str, count: int | None, store_url: str | None, project_name: str | None, as_json: bool
 ) -> None:
-    """List the versions of PROJECT/TABLE, newest first.
+    """List the versions of a table, newest first.
+
+    TARGET is PROJECT/TABLE. The current version is marked: after a revert it is not the newest.
 
     \b
     Example: datomfs history STUDY_001/dm -n 5
     """
-    project, table, _ = parse_target(target)
-    entries = session.portfolio(store_url, project_name).catalog(project).read_table(table).history.entries[:count]
-    rows: list[Record] = [_entry_record(entry) for entry in entries]
+    if parse_target(target).version is not None:
+        raise InvalidTarget(target, "PROJECT/TABLE")
+    _, table = _read_table(session, target, store_url, project_name)
+    current = table.current
+    rows: list[Record] = [
+        {**_entry_record(entry), "current": current is not None and entry.version == current.version}
+        for entry in table.history.entries[:count]
+    ]
     if not as_json:
-        rows = [{**row, "version": row["version"][:8], "data_sha": row["data_sha"][:8]} for row in rows]
-    emit_rows(rows, ("version", "timestamp", "author", "message", "data_sha"), as_json=as_json)
+        versions = table.history.versions
+        rows = [
+            {
+                **row,
+                "version": short_version(row["version"], versions),
+                "current": "yes" if row["current"] else "",
+                "data_sha": row["data_sha"][:SHORT_VERSION_DIGITS],
+            }
+            for row in rows
+        ]
+    emit_rows(rows, ("version", "current", "timestamp", "author", "message", "data_sha"), as_json=as_json)
 
 
 @click.command()
@@ -91,13 +115,15 @@ def history(
 @json_option
 @click.pass_obj
 def show(session: Session, target: str, store_url: str | None, project_name: str | None, as_json: bool) -> None:
-    """Show the metadata of PROJECT/TABLE[@VERSION], and what its history says of it.
+    """Show what is known of one version of a table.
+
+    TARGET is PROJECT/TABLE for the current version, or PROJECT/TABLE@VERSION.
 
     \b
     Example: datomfs show STUDY_001/dm@8a3b21cc
     """
     catalog, table, version = _resolve(session, target, store_url, project_name)
-    current = version == table.resolve(None)
+    current = version.entry == table.current
     snapshot = table.metadata if current else catalog.read_snapshot(version)
     record = {
         "project": version.project,
@@ -108,18 +134,7 @@ def show(session: Session, target: str, store_url: str | None, project_name: str
     }
     if not as_json:
         metadata = record.pop("metadata") or {}
-        shown = (
-            "table_type",
-            "nrow",
-            "ncol",
-            "colnames",
-            "size_bytes",
-            "hash_algo",
-            "custom",
-            "parents",
-            "source_lineage",
-        )
-        record = {**record, **{name: metadata[name] for name in shown if name in metadata}}
+        record = {**record, **{name: metadata[name] for name in _SHOWN_METADATA if name in metadata}}
     emit_record(record, as_json=as_json)
 
 
@@ -129,7 +144,9 @@ def show(session: Session, target: str, store_url: str | None, project_name: str
 @json_option
 @click.pass_obj
 def resolve(session: Session, target: str, store_url: str | None, project_name: str | None, as_json: bool) -> None:
-    """Tell where the bytes of PROJECT/TABLE[@VERSION] lie: address, shas, size.
+    """Tell where the bytes of a version lie.
+
+    TARGET is PROJECT/TABLE[@VERSION]. Gives the address of the object in the store, its shas, and its size.
 
     \b
     Example: datomfs resolve STUDY_001/dm@8a3b21cc --json
@@ -148,7 +165,10 @@ def resolve(session: Session, target: str, store_url: str | None, project_name: 
 def get(
     session: Session, target: str, output: Path, store_url: str | None, project_name: str | None, as_json: bool
 ) -> None:
-    """Copy PROJECT/TABLE[@VERSION] to a file, proven to be the recorded bytes.
+    """Copy a version to a file.
+
+    TARGET is PROJECT/TABLE[@VERSION]. The file appears when it is complete and proven to be the recorded bytes; a file
+    of that name is replaced only then.
 
     \b
     Example: datomfs get STUDY_001/dm@8a3b21cc -o dm.parquet
@@ -158,10 +178,8 @@ def get(
 
     catalog, _, version = _resolve(session, target, store_url, project_name)
     info = _payload(catalog, version)
-    if output.is_dir() or not output.absolute().parent.is_dir():
-        raise UnreadableFile(str(output), "it is a folder" if output.is_dir() else "its folder does not exist")
     recorded = Recorded(version.entry.parquet_sha, version.entry.data_sha)
-    proven = fetch_proven(catalog.store, info, recorded, output.absolute())
+    proven = fetch_proven(catalog.store, info, recorded, _check_output(output))
     record = {**_version_record(catalog, version), "size_bytes": info.size, "file": str(output)}
     emit_record({**record, "verified": "full" if proven else "unrecorded"}, as_json=as_json)
 
@@ -169,15 +187,34 @@ def get(
 def _resolve(
     session: Session, target: str, store_url: str | None, project_name: str | None
 ) -> tuple[Catalog, Table, TableVersion]:
+    catalog, table = _read_table(session, target, store_url, project_name)
+    return catalog, table, table.resolve(parse_target(target).version)
+
+
+def _read_table(
+    session: Session, target: str, store_url: str | None, project_name: str | None
+) -> tuple[Catalog, Table]:
     parsed = parse_target(target)
     catalog = session.portfolio(store_url, project_name).catalog(parsed.project)
     table = catalog.read_table(parsed.table)
-    return catalog, table, table.resolve(parsed.version)
+    catalog.check_project(table)
+    return catalog, table
+
+
+def _check_output(output: Path) -> Path:
+    """The file behind `output`, which is replaced as a whole: a device or a pipe must not be. Raises FileUnwritable."""
+    target = Path(os.path.realpath(output))
+    try:
+        if target.exists() and not target.is_file():
+            raise FileUnwritable(str(output), "it is a folder" if target.is_dir() else "it is not a regular file")
+        if not target.parent.is_dir():
+            raise FileUnwritable(str(output), "its folder does not exist")
+    except OSError as error:
+        raise FileUnwritable(str(output), str(error.strerror)) from error
+    return target
 
 
 def _payload(catalog: Catalog, version: TableVersion) -> ObjectInfo:
-    from datomfs.errors import ObjectMissing
-
     try:
         return catalog.store.head(version.key)
     except ObjectMissing as error:

@@ -73,9 +73,9 @@ class Session:
             return Portfolio({check_name(project): parse_store_url(store_url)}, self.open_store)
         configured = self.config.projects
         if not configured:
+            lack = "it names no project" if self.config.path.exists() else "there is no such configuration"
             raise ConfigInvalid(
-                str(self.config.path),
-                "it names no project; add [project.NAME] with a store, or give --store and --project",
+                str(self.config.path), f"{lack}; add [project.NAME] with a store, or give --store and --project"
             )
         return Portfolio({name: settings.location for name, settings in configured.items()}, self.open_store)
 

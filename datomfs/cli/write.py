@@ -20,7 +20,10 @@ from datomfs.model.names import check_name
 @json_option
 @click.pass_obj
 def init(session: Session, directory: Path, project: str, store_url: str, remote: str, as_json: bool) -> None:
-    """Begin a new project: a clone in DIRECTORY, its first commit, an empty manifest in the store.
+    """Begin a new project.
+
+    Makes a clone in DIRECTORY, with the first commit on the remote, and an empty manifest in the store. The remote is
+    any git repository without commits; `git init --bare FOLDER` makes one.
 
     \b
     Example: datomfs init study1 --project STUDY_001 --store /data/study1 --remote https://github.com/acme/study1.git
@@ -37,7 +40,9 @@ def init(session: Session, directory: Path, project: str, store_url: str, remote
 @click.argument("directory", type=click.Path(path_type=Path))
 @json_option
 def clone(remote: str, directory: Path, as_json: bool) -> None:
-    """Clone an existing project's git repository REMOTE into DIRECTORY, to write to it.
+    """Join a project, to write to it.
+
+    Clones its git repository REMOTE into DIRECTORY. To read, no clone is needed.
 
     \b
     Example: datomfs clone https://github.com/acme/study1.git study1
@@ -59,9 +64,10 @@ def clone(remote: str, directory: Path, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def write(session: Session, table: str, file: Path, message: str | None, meta: tuple[str, ...], as_json: bool) -> None:
-    """Make parquet FILE the current version of TABLE.
+    """Make a parquet file the current version of a table.
 
-    Nothing happens when nothing changed; only metadata is written when the values are the current ones.
+    FILE is looked for from here, also with -C. Nothing happens when nothing changed; only metadata is written when the
+    values are the current ones.
 
     \b
     Example: datomfs -C study1 write dm dm.parquet -m "extract of March"
@@ -91,7 +97,9 @@ def write(session: Session, table: str, file: Path, message: str | None, meta: t
 @json_option
 @click.pass_obj
 def pull(session: Session, as_json: bool) -> None:
-    """Bring the clone up to date, and complete in the store what an interrupted write left.
+    """Bring the clone up to date with its remote.
+
+    Also completes in the store what an interrupted write left.
 
     \b
     Example: datomfs -C study1 pull
