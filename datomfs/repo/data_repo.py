@@ -249,7 +249,7 @@ class DataRepo:
     def _check_clean(self) -> None:
         """Raise CloneDirty, unless what differs from HEAD is what upstream brings anyway."""
         try:
-            status = porcelain.status(self._repo, untracked_files="no", optional_locks=False)
+            status = porcelain.status(self._repo, untracked_files="no")
         except FileLocked as error:
             raise CloneBusy(str(self.path)) from error
         touched = {path for paths in status.staged.values() for path in paths} | set(status.unstaged)

@@ -82,10 +82,12 @@ class Remote:
         ref = Ref(b"refs/heads/" + branch)
         self._check_hooks_run()
 
+        lost = False
+
         def update(refs: dict[Ref, ObjectID]) -> dict[Ref, ObjectID]:
-            if refs.get(ref) != expected:
-                raise _LostRace
-            return {ref: ObjectID(commit)}
+            nonlocal lost
+            lost = refs.get(ref) != expected
+            return {} if lost else {ref: ObjectID(commit)}
 
         def pack(
             have: Set[ObjectID],
@@ -96,10 +98,9 @@ class Remote:
         ) -> tuple[int, Iterator[UnpackedObject]]:
             return repo.generate_pack_data(set(have), set(want), ofs_delta=ofs_delta)
 
-        try:
-            with _translated(self.url):
-                result = self._client.send_pack(self._path.encode(), update, pack)
-        except _LostRace:
+        with _translated(self.url):
+            result = self._client.send_pack(self._path.encode(), update, pack)
+        if lost:
             return False
         reasons = [reason for reason in (result.ref_status or {}).values() if reason]
         if reasons:
@@ -127,10 +128,6 @@ class Remote:
             return remote.refs.get_symrefs().get(Ref(b"HEAD"), b"").removeprefix(b"refs/heads/") or None
 
 
-class _LostRace(Exception):
-    """The branch is not where we last saw it."""
-
-
 def display_url(url: str) -> str:
     """The URL without a password or token in it."""
     parts = urlsplit(url)
@@ -152,6 +149,8 @@ def _connect(url: str) -> tuple[GitClient, str]:
     if "://" not in folder and (Path(folder).is_absolute() or Path(folder).exists()):
         if not Path(folder).is_dir():
             raise RemoteUnreachable(url, "no such folder")
+        if not any(Path(folder, name).exists() for name in ("HEAD", ".git")):
+            raise RemoteUnreachable(url, "there is no git repository")
         client: GitClient = SubprocessGitClient() if shutil.which("git") else LocalGitClient()
         return client, folder
     config = ConfigDict()

@@ -48,8 +48,8 @@ def init_project(path: Path, name: str, location: Location, remote_url: str, ope
         if repo is not None:
             repo.close()
             remove_created(path, existed)
-        if created is not None:
-            created.rmdir()
+        for folder in created:
+            folder.rmdir()
         raise
     repo.advance(commit)
     publish(repo, store, [])
@@ -71,16 +71,17 @@ def clone_project(remote_url: str, path: Path) -> Project:
         repo.close()
 
 
-def _create_folder(location: Location) -> Path | None:
-    """The folder that had to be made for a folder store, or None."""
+def _create_folder(location: Location) -> list[Path]:
+    """The folders that had to be made for a folder store, the innermost first."""
     root = Path(location.root)
     if location.backend != "local" or root.exists():
-        return None
+        return []
+    missing = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         root.mkdir(parents=True)
     except OSError as error:
         raise CloneMismatch(f"store {root}", f"the folder cannot be created: {error.strerror}") from error
-    return root
+    return missing
 
 
 def _check_free(store: Store) -> None:

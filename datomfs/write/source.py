@@ -25,8 +25,9 @@ def read_parquet(path: Path) -> pa.Table:
     try:
         if path.exists() and not path.is_file():
             raise UnreadableFile(str(path), "it is not a file")  # a pipe would block for ever
-        with pq.ParquetFile(path) as file:
-            return file.read()
+        # By its bytes: a name that is no text could not be passed as one.
+        with pa.OSFile(os.fsencode(path)) as file, pq.ParquetFile(file) as parquet:
+            return parquet.read()
     except FileNotFoundError as error:
         raise FileMissing(str(path)) from error
     except (pa.ArrowException, OSError) as error:

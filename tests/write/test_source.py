@@ -86,3 +86,9 @@ def test_a_name_the_system_does_not_take(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read(parquet: Path) -> None:
     parquet.chmod(0)
     assert "Permission denied" == reason(parquet)
+
+
+def test_a_name_that_is_no_text_is_read(tmp_path: Path, parquet: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.parquet"))
+    path.write_bytes(parquet.read_bytes())
+    assert 100_000 == read_parquet(path).num_rows
