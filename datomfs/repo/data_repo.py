@@ -100,9 +100,9 @@ class DataRepo:
 
         What a killed holder left in that folder is removed. Raises CloneBusy at once when another process holds it.
         """
-        lock = filelock.FileLock(Path(self._repo.controldir()) / "datomfs.lock", blocking=False)
+        lock = filelock.FileLock(Path(self._repo.controldir()) / "datomfs.lock")
         try:
-            lock.acquire()
+            lock.acquire(blocking=False)
         except filelock.Timeout as error:
             raise CloneBusy(str(self.path)) from error
         work_dir = Path(self._repo.controldir()) / "datomfs-work"
