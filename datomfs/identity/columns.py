@@ -193,10 +193,16 @@ def _plain(part: Part) -> Part:
 
 
 def _rows_per_slice(chunk: Part) -> int:
-    per_row = chunk.nbytes / max(1, len(chunk))
     if isinstance(chunk, pa.DictionaryArray):
-        per_row += chunk.dictionary.nbytes / max(1, len(chunk.dictionary))
+        per_row = chunk.indices.nbytes / max(1, len(chunk)) + _size(chunk.dictionary) / max(1, len(chunk.dictionary))
+    else:
+        per_row = _size(chunk) / max(1, len(chunk))
     return max(1, min(_ROWS, int(_SLICE_BYTES / max(1, per_row))))
+
+
+def _size(part: Part) -> int:
+    """The bytes its values take; of views rather too many, since older Arrows cannot tell a slice of theirs."""
+    return part.get_total_buffer_size() if pt.is_string_view(part.type) else part.nbytes
 
 
 def _raw(part: Part) -> NDArray[Any]:
