@@ -1,25 +1,35 @@
-"""Bringing a whole object from a store into a file, in parallel ranges, proven before the file has its name.
+"""Bringing a whole object from a store into a file, in parallel ranges, hashed before the file has its name.
 
-Callers are the cache and `datomfs get`. The file appears under its name complete and proven, or not at all.
+Callers are the cache and `datomfs get`. A file appears under its name complete and proven, or not at all.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import tempfile
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+import secrets
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import BinaryIO
 
-from datomfs.cache.proof import OnProgress, Recorded, hash_file
-from datomfs.errors import NoSpace, StoreUnreachable
+from datomfs.cache.proof import OnProgress, Recorded, hash_bytes
+from datomfs.errors import FileUnwritable, NoSpace, StoreUnreachable
 from datomfs.store.base import ObjectInfo, Store
 
 _CONNECTIONS = 8
 _PART = 8 << 20
-_FILE_MODE = 0o666
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole object in a file that waits for its name, and the SHA-256 of its bytes."""
+
+    path: Path
+    sha256: str
 
 
 def fetch_proven(
@@ -27,30 +37,53 @@ def fetch_proven(
 ) -> bool:
     """Fetch the object `info` into `target` and prove it; False when nothing was recorded that could prove it.
 
-    Raises PayloadMismatch, ObjectMissing, ObjectChanged when it changed on the way, NoSpace, and the store's errors.
+    Raises PayloadMismatch, ObjectMissing, ObjectChanged when it changed on the way, NoSpace, FileUnwritable, and the
+    store's errors.
     """
+    with fetched(store, info, target.parent, on_progress) as file:
+        proven = recorded.check(file.sha256, f"{info.key} in {store.url}")
+        # Who asked for a file gets one that outlives a power cut. The cache does not wait for its disk: what a power
+        # cut leaves there is hashed before it is served.
+        with file.path.open("r+b") as complete:
+            os.fsync(complete.fileno())
+        file.path.replace(target)
+    return proven
+
+
+@contextmanager
+def fetched(store: Store, info: ObjectInfo, folder: Path, on_progress: OnProgress) -> Iterator[Fetched]:
+    """The object `info` in a file in `folder`, which is gone afterwards unless it was given another name.
+
+    Raises ObjectMissing, ObjectChanged when it changed on the way, NoSpace, FileUnwritable, and the store's errors.
+    """
+    path = folder / f".datomfs-{secrets.token_hex(8)}"
+    with disk_errors(folder):
+        file = path.open("x+b")  # not tempfile: its files are 0600, whatever the umask
+        try:
+            with file:
+                _fetch_ranges(store, info, file, on_progress)
+                file.seek(0)
+                sha256 = hash_bytes(file.readinto, on_progress)
+            yield Fetched(path, sha256)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """What the disk of a folder refuses, as NoSpace or FileUnwritable."""
     try:
-        handle, name = tempfile.mkstemp(prefix=".datomfs-", dir=target.parent)
+        yield
     except OSError as error:
-        raise _disk_error(error, target) from error
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            _fetch_ranges(store, info, file, on_progress)
-            file.flush()
-            actual = hash_file(file.fileno(), on_progress)
-            proven = recorded.check(actual, f"{info.key} in {store.url}")
-            os.fsync(file.fileno())
-        part.chmod(_FILE_MODE & ~_umask())
-        part.replace(target)
-        return proven
-    except OSError as error:
-        raise _disk_error(error, target) from error
-    finally:
-        part.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(str(folder)) from error
+        raise FileUnwritable(str(folder), str(error.strerror)) from error
 
 
 def _fetch_ranges(store: Store, info: ObjectInfo, file: BinaryIO, on_progress: OnProgress) -> None:
+    """All parts of an object, several at a time; the first failure ends the rest."""
+    starts = deque(range(0, info.size, _PART))
+    failures: list[Exception] = []
     writing = Lock()
 
     def fetch(start: int) -> None:
@@ -63,23 +96,25 @@ def _fetch_ranges(store: Store, info: ObjectInfo, file: BinaryIO, on_progress: O
             file.write(data)
         on_progress()
 
-    starts = range(0, info.size, _PART)
-    with ThreadPoolExecutor(min(_CONNECTIONS, max(1, len(starts))), "datomfs-fetch") as pool:
-        futures = [pool.submit(fetch, start) for start in starts]
-        done, pending = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in pending:
-            future.cancel()
-        for future in done:
-            future.result()
+    def work() -> None:
+        while not failures:
+            try:
+                start = starts.popleft()
+            except IndexError:
+                return
+            try:
+                fetch(start)
+            except Exception as error:
+                failures.append(error)
 
-
-def _disk_error(error: OSError, target: Path) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(str(target.parent))
-    return error
-
-
-def _umask() -> int:
-    current = os.umask(0o077)
-    os.umask(current)
-    return current
+    # Threads of our own: those of a pool would be waited for when the process ends, with all the parts still to come.
+    threads = [Thread(target=work, name="datomfs-fetch", daemon=True) for _ in range(min(_CONNECTIONS, len(starts)))]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        starts.clear()  # interrupted, nobody wants the rest
+    if failures:
+        raise failures[0]

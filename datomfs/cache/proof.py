@@ -44,6 +44,13 @@ def identify(fd: int) -> FileIdentity:
     return FileIdentity(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
+class Proof(NamedTuple):
+    """A state of a file, and the SHA-256 of its bytes in that state."""
+
+    identity: FileIdentity
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What a history says of a payload's bytes: their SHA-256, or None for versions from before cv1, and the data_sha.
@@ -71,29 +78,44 @@ class Proofs:
         self._known: LRUCache[FileIdentity, str] = LRUCache(_REMEMBERED)
         self._lock = Lock()
 
-    def prove(self, fd: int, path: Path, recorded: Recorded, where: str, on_progress: OnProgress) -> FileIdentity:
-        """The identity of an open file whose bytes are the recorded ones. Raises PayloadMismatch, SourceChanged."""
+    def prove(self, fd: int, path: Path, on_progress: OnProgress) -> Proof:
+        """What an open file holds now, hashed unless that was done before. Raises SourceChanged."""
         identity = identify(fd)
         with self._lock:
-            actual = self._known.get(identity)
-        if actual is None:
-            actual = hash_file(fd, on_progress)
-            if identify(fd) != identity:
-                raise SourceChanged(str(path))
-            if time.time() - identity.ctime_ns / 1e9 > _SETTLED_S:
-                with self._lock:
-                    self._known[identity] = actual
-        recorded.check(actual, where)
-        return identity
+            known = self._known.get(identity)
+        if known is not None:
+            return Proof(identity, known)
+        proof = Proof(identity, _hash(fd, on_progress))
+        if identify(fd) != identity:
+            raise SourceChanged(str(path))
+        if time.time() - identity.ctime_ns / 1e9 > _SETTLED_S:
+            self.remember(proof)
+        return proof
+
+    def remember(self, proof: Proof) -> None:
+        """Take somebody's word for the hash of a file that nobody writes to any more."""
+        with self._lock:
+            self._known[proof.identity] = proof.sha256
 
 
-def hash_file(fd: int, on_progress: OnProgress) -> str:
-    """The SHA-256 of an open file from its beginning, hex."""
+def hash_bytes(readinto: Callable[[bytearray], int], on_progress: OnProgress) -> str:
+    """The SHA-256, hex, of all that `readinto` gives until it gives nothing; bytes are read in steps of 4 MiB."""
     digest = hashlib.sha256()
     buffer = bytearray(_STEP)
-    with os.fdopen(os.dup(fd), "rb", buffering=0) as file:
-        file.seek(0)
-        while count := file.readinto(buffer):
-            digest.update(memoryview(buffer)[:count])
-            on_progress()
+    while count := readinto(buffer):
+        digest.update(memoryview(buffer)[:count])
+        on_progress()
     return digest.hexdigest()
+
+
+def _hash(fd: int, on_progress: OnProgress) -> str:
+    position = 0
+
+    def read(buffer: bytearray) -> int:
+        # By position: several threads may hash one descriptor, and it has only one offset, also when duplicated.
+        nonlocal position
+        count = os.preadv(fd, [buffer], position)
+        position += count
+        return count
+
+    return hash_bytes(read, on_progress)

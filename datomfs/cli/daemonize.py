@@ -19,6 +19,8 @@ from datomfs.errors import MountFailed
 _VARIABLE = "DATOMFS_READY_FD"
 _READY = b"ready"
 _DEADLINE_S = 60.0
+_END_S = 5.0
+_ERROR = "datomfs: "
 
 
 def daemon_side() -> Callable[[], None] | None:
@@ -44,7 +46,7 @@ def start_daemon(mountpoint: Path, log_path: Path) -> None:
         beginning = log.tell()
         try:
             daemon = subprocess.Popen(  # noqa: S603  (our own interpreter and arguments, no shell)
-                [sys.executable, "-m", "datomfs", *sys.argv[1:]],
+                [sys.executable, *sys.orig_argv[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -58,14 +60,24 @@ def start_daemon(mountpoint: Path, log_path: Path) -> None:
         if readable and pipe.read(len(_READY)) == _READY:
             daemon.returncode = 0  # it lives on: nobody is to wait for it
             return
-        daemon.terminate()
-        daemon.wait()
+        _end(daemon)
     raise MountFailed(str(mountpoint), _last_words(log_path, beginning))
 
 
+def _end(daemon: subprocess.Popen[bytes]) -> None:
+    daemon.terminate()
+    try:
+        daemon.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        daemon.wait()
+
+
 def _last_words(log_path: Path, beginning: int) -> str:
-    """What the daemon logged last, or that it said nothing."""
+    """The error the daemon ended with, else the last line it logged, or that it said nothing."""
     with log_path.open("rb") as log:
         log.seek(beginning)
         lines = log.read().decode(errors="replace").strip().splitlines()
-    return f"{lines[-1]} (log: {log_path})" if lines else f"the daemon ended without a word (log: {log_path})"
+    errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
+    words = (errors or lines or ["the daemon ended without a word"])[-1]
+    return f"{words} (log: {log_path})"

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pyfuse3
@@ -34,45 +34,55 @@ def serve(
     list_versions: bool,
     on_ready: Callable[[], None],
 ) -> None:
-    """Mount and answer until it is unmounted, or SIGTERM or SIGINT come; `on_ready` is called when it answers.
+    """Mount and answer until it is unmounted, or SIGTERM, SIGINT or SIGHUP come; `on_ready` is called when it answers.
 
     The mountpoint has passed `mountpoint.check_mountpoint`. Raises MountFailed.
     """
 
     async def run() -> None:
-        async with trio.open_nursery() as nursery:
-            source = LiveSource(portfolio, reader, nursery, refresh_s=refresh_s, stall_s=stall_s)
-            tree = Tree(source, refresh_s=refresh_s, list_versions=list_versions, time_ns=time.time_ns())
-            operations = DatomOperations(tree, os.getuid(), os.getgid())
-            try:
-                pyfuse3.init(operations, str(mountpoint), {*pyfuse3.default_options, *_OPTIONS})
-            except RuntimeError as error:
-                raise MountFailed(str(mountpoint), str(error)) from error
-            try:
-                nursery.start_soon(_end_on_signal)
-                nursery.start_soon(_announce, mountpoint, on_ready)
-                await pyfuse3.main()
-            finally:
-                pyfuse3.close(unmount=True)
-                source.close_all()
-                log.info("unmounted %s", mountpoint)
-            nursery.cancel_scope.cancel()
+        # Before there is a mount: a signal's default would leave it behind, dead.
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async with trio.open_nursery() as nursery:
+                source = LiveSource(portfolio, reader, nursery, refresh_s=refresh_s, stall_s=stall_s)
+                tree = Tree(source, refresh_s=refresh_s, list_versions=list_versions, time_ns=time.time_ns())
+                operations = DatomOperations(tree, os.getuid(), os.getgid())
+                try:
+                    pyfuse3.init(operations, str(mountpoint), {*pyfuse3.default_options, *_OPTIONS})
+                except RuntimeError as error:
+                    raise MountFailed(str(mountpoint), str(error)) from error
+                try:
+                    nursery.start_soon(_end_on_signal, signals, nursery.cancel_scope)
+                    nursery.start_soon(_announce, mountpoint, on_ready)
+                    await pyfuse3.main()
+                finally:
+                    pyfuse3.close(unmount=True)
+                    source.close_all()
+                    log.info("unmounted %s", mountpoint)
+                nursery.cancel_scope.cancel()
 
     try:
         trio.run(run)
     except ExceptionGroup as group:
-        raise group.exceptions[0] from group
+        raise _first(group) from group
 
 
-async def _end_on_signal() -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            log.info("ending: %s", signal.Signals(number).name)
-            pyfuse3.terminate()
+async def _end_on_signal(signals: AsyncIterator[int], serving: trio.CancelScope) -> None:
+    """Requests that are under way are given up: whoever waits for a store that hangs must not keep the mount."""
+    async for number in signals:
+        log.info("ending: %s", signal.Signals(number).name)
+        serving.cancel()
 
 
 async def _announce(mountpoint: Path, on_ready: Callable[[], None]) -> None:
     """Say that the mount is ready once it has answered a request of our own through the kernel."""
-    await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
+    try:
+        await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
+    except OSError as error:
+        raise MountFailed(str(mountpoint), f"it does not answer: {error.strerror}") from error
     log.info("mounted %s", mountpoint)
     on_ready()
+
+
+def _first(error: Exception) -> Exception:
+    """What went wrong, out of the groups that nurseries wrap around it."""
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error

@@ -23,7 +23,7 @@ from datomfs.errors import AccessError, RecordedMissing, StoreUnreachable
 from datomfs.layout import payload_key
 from datomfs.model.timestamps import parse_timestamp_ns
 from datomfs.mount.single_flight import Progress, SingleFlight
-from datomfs.store.base import ObjectInfo
+from datomfs.store.base import ObjectInfo, Store
 from datomfs.vfs.source import Current, Handle, ProjectView, TableView, VersionView
 
 log = logging.getLogger(__name__)
@@ -36,12 +36,15 @@ _FRESH_S = 1.0
 """How young a view must be to count as just read, when somebody asks for a version it does not have."""
 _RETRY_S = 5.0
 """How long a store that did not answer is left alone, while older views serve."""
+_PATIENCE_S = 1.0
+"""How long a request waits for a store that did not answer the last time, when there is an older view to serve."""
 
 
 @dataclass(frozen=True, slots=True)
 class _TableState:
     """A table as last read: its view for the tree, and what opening a version of it takes."""
 
+    store: Store
     view: TableView
     table: Table
     payloads: Mapping[str, ObjectInfo]
@@ -49,20 +52,24 @@ class _TableState:
 
 @dataclass(slots=True)
 class _Aged(Generic[T]):
-    """A value, when it was read, and until when it is believed; both in seconds of trio's clock."""
+    """A value, when reading it began and ended, and until when it is believed: seconds of trio's clock.
+
+    `away` says that it should have been read again since, and the store did not answer.
+    """
 
     value: T
+    began_s: float
     read_s: float
     until_s: float
+    away: bool = False
 
 
 @dataclass(slots=True)
-class _OpenHandle:
-    """An open payload, and how many reads are under way in it: the last to leave closes a file nobody wants."""
+class _Shared:
+    """An open payload, and how many handles and reads use it: the last to leave closes the file."""
 
     payload: OpenPayload
-    reads: int = 0
-    released: bool = False
+    users: int = 0
 
 
 class LiveSource:
@@ -79,7 +86,7 @@ class LiveSource:
         self._limiter = trio.CapacityLimiter(_THREADS)
         self._projects: dict[str, _Aged[ProjectView]] = {}
         self._tables: dict[tuple[str, str], _Aged[_TableState]] = {}
-        self._handles: dict[Handle, _OpenHandle] = {}
+        self._handles: dict[Handle, _Shared] = {}
         self._numbers = itertools.count(1)
 
     # -- views -----------------------------------------------------------------------------------------------------
@@ -100,7 +107,7 @@ class LiveSource:
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project, at most `refresh_s` old."""
-        return await self._aged(self._projects, project, lambda _: self._read_project(project), f"project {project}")
+        return await self._aged(self._projects, project, lambda: self._read_project(project), f"project {project}")
 
     async def table(self, project: str, table: str, *, fresh: bool = False) -> TableView:
         """The versions of a table, at most `refresh_s` old, or just read with `fresh`."""
@@ -109,86 +116,93 @@ class LiveSource:
     # -- bytes -----------------------------------------------------------------------------------------------------
 
     async def open(self, project: str, table: str, version: str) -> Handle:
-        """A proven payload. One proof runs at a time for each, however many open it."""
+        """A proven payload. One proof runs at a time for each, and those who wait for it share the open file."""
         state = await self._table(project, table, fresh=False)
         entry = state.table.resolve(version)
         info = state.payloads.get(entry.key)
         if info is None:
             raise RecordedMissing(f"{entry.key} of project {project}")
-        store = self._portfolio.catalog(project).store
         recorded = Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
 
-        def open_payload(progress: Progress) -> OpenPayload:
-            return self._reader.open(store, info, recorded, progress.report)
+        async def prove(progress: Progress) -> _Shared:
+            return _Shared(await self._in_thread(self._reader.open, state.store, info, recorded, progress.report))
 
-        # The flight proves and keeps the bytes; each caller then opens a file of its own, which is quick.
-        async def prove(progress: Progress) -> None:
-            (await self._in_thread(open_payload, progress)).close()
-
-        await self._within_deadline(("open", project, entry.key), prove, f"{project}/{table}@{version[:8]}")
-        payload = await self._in_thread(open_payload, Progress())
+        what = f"{project}/{table}@{version[:8]}"
+        shared = await self._do(("open", project, entry.key), prove, what, self._stall_s, _close_unused)
+        shared.users += 1
         handle = Handle(next(self._numbers))
-        self._handles[handle] = _OpenHandle(payload)
+        self._handles[handle] = shared
         return handle
 
     async def read(self, handle: Handle, offset: int, length: int) -> bytes:
         """Bytes of an open payload: at once where the page cache has them, else in a thread."""
-        opened = self._handles[handle]
-        data = opened.payload.read_nowait(offset, length)
+        shared = self._handles[handle]
+        data = shared.payload.read_nowait(offset, length)
         if data is not None:
             return data
 
-        async def read(_: Progress) -> bytes:
-            opened.reads += 1
+        async def read(progress: Progress) -> bytes:
+            shared.users += 1
             try:
-                return await self._in_thread(opened.payload.read, offset, length)
+                return await self._in_thread(shared.payload.read, offset, length, progress.report)
             finally:
-                opened.reads -= 1
-                self._close_unused(opened)
+                shared.users -= 1
+                _close_unused(shared)
 
-        return await self._within_deadline(("read", handle, offset, length), read, str(opened.payload.path))
+        return await self._do(("read", handle, offset, length), read, str(shared.payload.path), self._stall_s)
 
     def close(self, handle: Handle) -> None:
         """Give an open payload back."""
-        opened = self._handles.pop(handle)
-        opened.released = True
-        self._close_unused(opened)
+        shared = self._handles.pop(handle)
+        shared.users -= 1
+        _close_unused(shared)
 
     def close_all(self) -> None:
         """Give everything back, at the end of the mount."""
         for handle in list(self._handles):
             self.close(handle)
 
-    @staticmethod
-    def _close_unused(opened: _OpenHandle) -> None:
-        if opened.released and not opened.reads:
-            opened.payload.close()
-
     # -- reading documents -----------------------------------------------------------------------------------------
 
     async def _table(self, project: str, table: str, *, fresh: bool) -> _TableState:
         key = (project, table)
         known = self._tables.get(key)
-        if fresh and known is not None and trio.current_time() - known.read_s > _FRESH_S:
+        if fresh and known is not None and not self._is_fresh(project, known):
             known.until_s = 0.0
-        return await self._aged(self._tables, key, lambda _: self._read_table(project, table), f"{project}/{table}")
+        return await self._aged(self._tables, key, lambda: self._read_table(project, table), f"{project}/{table}")
 
-    async def _aged(self, views: dict[K, _Aged[T]], key: K, read: Callable[[Progress], Awaitable[T]], what: str) -> T:
+    def _is_fresh(self, project: str, known: _Aged[_TableState]) -> bool:
+        """Whether a table was read a moment ago, and after its project: what the manifest names, its history has."""
+        manifest = self._projects.get(project)
+        after_s = manifest.read_s if manifest else 0.0
+        return known.began_s >= max(after_s, trio.current_time() - _FRESH_S)
+
+    async def _aged(self, views: dict[K, _Aged[T]], key: K, read: Callable[[], Awaitable[T]], what: str) -> T:
         """The view of a key, read again when its time is over; the old one serves while the store is away."""
         known = views.get(key)
         if known is not None and trio.current_time() < known.until_s:
             return known.value
+
+        # Kept by the run itself: when it takes longer than anybody waits, a retry finds what it brought.
+        async def read_and_keep(_: Progress) -> T:
+            began_s = trio.current_time()
+            value = await read()
+            now = trio.current_time()
+            views[key] = _Aged(value, began_s, now, now + self._refresh_s)
+            return value
+
+        stall_s = min(_PATIENCE_S, self._stall_s) if known is not None and known.away else self._stall_s
         try:
-            value = await self._within_deadline(key, read, what)
+            return await self._do(key, read_and_keep, what, stall_s)
         except AccessError as error:
             if known is None:
                 raise
-            known.until_s = trio.current_time() + min(self._refresh_s, _RETRY_S)
-            log.warning("%s is served as it was %.0f s ago: %s", what, trio.current_time() - known.read_s, error.what)
+            now = trio.current_time()
+            known.until_s = now + min(self._refresh_s, _RETRY_S)
+            if not known.away:
+                known.away = True
+                log.warning("%s is served as it was %.0f s ago: %s", what, now - known.read_s, error.what)
             return known.value
-        now = trio.current_time()
-        views[key] = _Aged(value, now, now + self._refresh_s)
-        return value
 
     async def _read_project(self, project: str) -> ProjectView:
         manifest = await self._in_thread(lambda: self._portfolio.catalog(project).read_manifest())
@@ -216,17 +230,29 @@ class LiveSource:
                 nursery.start_soon(list_payloads)
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
-        return _TableState(_view(catalog, state[0], payloads), state[0], payloads)
+        return _TableState(catalog.store, _view(catalog, state[0], payloads), state[0], payloads)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter, abandon_on_cancel=True)
 
-    async def _within_deadline(self, key: Hashable, work: Callable[[Progress], Awaitable[T]], what: str) -> T:
+    async def _do(
+        self,
+        key: Hashable,
+        work: Callable[[Progress], Awaitable[T]],
+        what: str,
+        stall_s: float,
+        unclaimed: Callable[[T], None] | None = None,
+    ) -> T:
         """The work's result. Raises StoreUnreachable when it gets nowhere for `stall_s`; it goes on behind."""
         try:
-            return await self._flights.do(key, work, stall_s=self._stall_s)
+            return await self._flights.do(key, work, stall_s=stall_s, unclaimed=unclaimed)
         except trio.TooSlowError as error:
-            raise StoreUnreachable("the store", what, f"no answer for {what} within {self._stall_s:.0f} s") from error
+            raise StoreUnreachable("the store", what, f"no answer for {what} within {stall_s:.0f} s") from error
+
+
+def _close_unused(shared: _Shared) -> None:
+    if not shared.users:
+        shared.payload.close()
 
 
 def _view(catalog: Catalog, table: Table, payloads: Mapping[str, ObjectInfo]) -> TableView:

@@ -6,6 +6,8 @@ Linux only, like everything in `mount`; needs neither pyfuse3 nor trio, so that 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import logging
 import os
 import select
 import shutil
@@ -17,6 +19,7 @@ import platformdirs
 
 from datomfs.errors import (
     FuseMissing,
+    MountExtraMissing,
     MountpointBusy,
     MountpointMissing,
     MountpointNotEmpty,
@@ -24,9 +27,12 @@ from datomfs.errors import (
     UnmountBusy,
 )
 
+log = logging.getLogger(__name__)
+
 FSTYPE = "fuse.datomfs"
 _DEVICE = Path("/dev/fuse")
 _MOUNTS = Path("/proc/self/mountinfo")
+_PACKAGES = ("pyfuse3", "trio")
 _UNMOUNT_TIMEOUT_S = 10
 
 
@@ -40,6 +46,7 @@ class MountFiles:
 
 def mount_files(mountpoint: Path) -> MountFiles:
     """Where pid and log of a mount lie; the name tells the mountpoint to people, its digest keeps two apart."""
+    mountpoint = _real(mountpoint)
     digest = hashlib.sha256(os.fsencode(mountpoint)).hexdigest()[:8]
     stem = f"{mountpoint.name or 'root'}-{digest}"
     folder = platformdirs.user_state_path("datomfs") / "mounts"
@@ -47,13 +54,16 @@ def mount_files(mountpoint: Path) -> MountFiles:
 
 
 def check_machine() -> None:
-    """Raise FuseMissing unless this machine can mount."""
+    """Raise FuseMissing or MountExtraMissing unless this machine can mount."""
     if not _DEVICE.exists():
         raise FuseMissing(f"{_DEVICE} does not exist")
     if not os.access(_DEVICE, os.R_OK | os.W_OK):
         raise FuseMissing(f"{_DEVICE} may not be opened")
     if shutil.which("fusermount3") is None:
         raise FuseMissing("fusermount3 is not installed")
+    for package in _PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise MountExtraMissing(package)
 
 
 def check_mountpoint(mountpoint: Path) -> None:
@@ -67,13 +77,8 @@ def check_mountpoint(mountpoint: Path) -> None:
 
 
 def find_fstype(mountpoint: Path) -> str | None:
-    """The type of what is mounted exactly there, or None. Touches no file system: a dead mount would hang."""
-    found = None
-    for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        left, _, right = line.partition(" - ")
-        if _unescape(left.split()[4]) == str(mountpoint):
-            found = right.split()[0]
-    return found
+    """The type of what is mounted exactly there, or None. Does not look at the place: a dead mount would hang."""
+    return _mounts().get(_real(mountpoint))
 
 
 def unmount(mountpoint: Path, *, lazy: bool) -> None:
@@ -84,15 +89,26 @@ def unmount(mountpoint: Path, *, lazy: bool) -> None:
         raise FuseMissing("fusermount3 is not installed")
     daemon = _open_daemon(mountpoint)
     try:
-        command = ["fusermount3", "-u", *(["-z"] if lazy else []), "--", str(mountpoint)]
+        command = ["fusermount3", "-u", *(["-z"] if lazy else []), "--", str(_real(mountpoint))]
         result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (no shell)
         if result.returncode != 0:
             raise UnmountBusy(str(mountpoint), result.stderr.strip().removeprefix("fusermount3: "))
         if daemon is not None and not lazy:
-            select.select([daemon], [], [], _UNMOUNT_TIMEOUT_S)
+            ended, _, _ = select.select([daemon], [], [], _UNMOUNT_TIMEOUT_S)
+            if not ended:
+                log.warning("%s is unmounted, and its daemon has not ended yet", mountpoint)
     finally:
         if daemon is not None:
             os.close(daemon)
+
+
+def _real(mountpoint: Path) -> Path:
+    """The path as the kernel lists it, without symbolic links; the folder itself is looked at only if nothing is there.
+
+    To look at a mountpoint is a request to its daemon, which may be dead or stuck.
+    """
+    place = Path(os.path.realpath(mountpoint.parent), mountpoint.name)
+    return place if place in _mounts() else Path(os.path.realpath(place))
 
 
 def _open_daemon(mountpoint: Path) -> int | None:
@@ -101,6 +117,15 @@ def _open_daemon(mountpoint: Path) -> int | None:
         return os.pidfd_open(int(mount_files(mountpoint).pid.read_text(encoding="ascii")))
     except (OSError, ValueError):
         return None
+
+
+def _mounts() -> dict[Path, str]:
+    """The type of the topmost mount at each place (proc_pid_mountinfo(5))."""
+    mounts = {}
+    for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        left, _, right = line.partition(" - ")
+        mounts[Path(_unescape(left.split(" ")[4]))] = right.split(" ")[0]
+    return mounts
 
 
 def _unescape(text: str) -> str:

@@ -46,19 +46,22 @@ def _answered(handler: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, 
             level = logging.DEBUG if number in _QUIET else logging.ERROR
             log.log(level, "%s%s: %s: %s", handler.__name__, args[1:3], errno.errorcode[number], error.what)
             raise pyfuse3.FUSEError(number) from error
-        except (OSError, KeyError) as error:
+        except OSError as error:
             number = errno_of(error)
-            log.debug("%s%s: %s", handler.__name__, args[1:3], errno.errorcode[number])
+            log.error("%s%s: %s: %s", handler.__name__, args[1:3], errno.errorcode[number], error)  # noqa: TRY400
             raise pyfuse3.FUSEError(number) from error
         except Exception as error:
             log.exception("%s%s failed", handler.__name__, args[1:3])
-            raise pyfuse3.FUSEError(errno.EIO) from error
+            raise pyfuse3.FUSEError(errno_of(error)) from error
 
     return answer
 
 
 class DatomOperations(pyfuse3.Operations):
     """The handlers of one mount; files belong to `uid` and `gid`."""
+
+    # It would ask of an NFS server's handle what inode it is, and forgotten inodes are not known here.
+    supports_dot_lookup = False
 
     def __init__(self, tree: Tree, uid: int, gid: int) -> None:
         super().__init__()

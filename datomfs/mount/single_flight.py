@@ -26,10 +26,11 @@ class Progress:
 
 
 class _Flight(Generic[V]):
-    """A run under way; once `done`, it holds a value or an error."""
+    """A run under way and how many wait for it; once `done`, it holds a value or an error."""
 
     def __init__(self) -> None:
         self.done = trio.Event()
+        self.waiters = 0
         self.progress = Progress()
         self.value: V | None = None
         self.error: Exception | None = None
@@ -42,26 +43,44 @@ class SingleFlight:
         self._nursery = nursery
         self._flights: dict[Hashable, _Flight[Any]] = {}
 
-    async def do(self, key: Hashable, work: Callable[[Progress], Awaitable[V]], *, stall_s: float) -> V:
+    async def do(
+        self,
+        key: Hashable,
+        work: Callable[[Progress], Awaitable[V]],
+        *,
+        stall_s: float,
+        unclaimed: Callable[[V], None] | None = None,
+    ) -> V:
         """The result of `work`, or of the run of the same key that is under way; its exception is raised for all.
 
         Raises trio.TooSlowError when this caller has waited `stall_s` seconds in which the work reported no progress.
+        `unclaimed` gets a result that nobody waited for.
         """
         flight: _Flight[V] | None = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight()
-            self._nursery.start_soon(self._run, key, flight, work)
-        while not flight.done.is_set():
-            seen = flight.progress.step_count
-            with trio.move_on_after(stall_s):
-                await flight.done.wait()
-            if not flight.done.is_set() and flight.progress.step_count == seen:
-                raise trio.TooSlowError
+            self._nursery.start_soon(self._run, key, flight, work, unclaimed)
+        flight.waiters += 1
+        try:
+            while not flight.done.is_set():
+                seen = flight.progress.step_count
+                with trio.move_on_after(stall_s):
+                    await flight.done.wait()
+                if not flight.done.is_set() and flight.progress.step_count == seen:
+                    raise trio.TooSlowError
+        finally:
+            flight.waiters -= 1
         if flight.error is not None:
             raise flight.error
         return cast("V", flight.value)
 
-    async def _run(self, key: Hashable, flight: _Flight[V], work: Callable[[Progress], Awaitable[V]]) -> None:
+    async def _run(
+        self,
+        key: Hashable,
+        flight: _Flight[V],
+        work: Callable[[Progress], Awaitable[V]],
+        unclaimed: Callable[[V], None] | None,
+    ) -> None:
         try:
             flight.value = await work(flight.progress)
         except Exception as error:
@@ -70,3 +89,5 @@ class SingleFlight:
         # in the same mount and are cancelled with it.
         del self._flights[key]
         flight.done.set()
+        if unclaimed is not None and flight.error is None and not flight.waiters:
+            unclaimed(cast("V", flight.value))

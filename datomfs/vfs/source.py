@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import NewType, Protocol
 
 from datomfs.errors import VersionAmbiguous, VersionNotFound
+from datomfs.layout import short_version
 
 Handle = NewType("Handle", int)
 """An open payload, as the source numbers it."""
@@ -49,20 +52,36 @@ class TableView:
     versions: Sequence[VersionView]
     ambiguous: frozenset[str] = frozenset()
     """Versions that the history records twice with different bytes (format.md §11.2): no name of theirs resolves."""
+    _ordered: Sequence[VersionView] = field(init=False, repr=False, compare=False)
+    """The same by their digits: those that share a prefix stand together, however many there are."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ordered", sorted(self.versions, key=_digits))
 
     def resolve(self, prefix: str) -> VersionView:
         """The version that starts with `prefix`. Raises VersionNotFound, VersionAmbiguous."""
-        matches = [version for version in self.versions if version.version.startswith(prefix)]
+        start = bisect_left(self._ordered, prefix, key=_digits)
+        matches = list(takewhile(lambda version: version.version.startswith(prefix), self._ordered[start:]))
         if not matches:
             raise VersionNotFound(self.project, self.table, prefix)
         if len(matches) > 1 or matches[0].version in self.ambiguous:
             raise VersionAmbiguous(self.project, self.table, prefix, tuple(match.version for match in matches))
         return matches[0]
 
+    def short(self, version: str) -> str:
+        """The first 8 digits of a version, or as many as tell it from the others."""
+        place = bisect_left(self._ordered, version, key=_digits)
+        neighbours = self._ordered[max(0, place - 1) : place + 2]
+        return short_version(version, {neighbour.version for neighbour in neighbours})
+
     @property
     def time_ns(self) -> int:
         """When the table last got a version."""
         return max((version.time_ns for version in self.versions), default=0)
+
+
+def _digits(version: VersionView) -> str:
+    return version.version
 
 
 class Source(Protocol):

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from datomfs.errors import NotFound, ProjectNotFound, RecordedMissing, TableNotFound, VersionNotFound
 from datomfs.layout import (
+    SHORT_VERSION_DIGITS,
     parse_table_link_name,
     parse_version_file_name,
-    short_version,
     table_link_name,
     version_file_name,
 )
@@ -157,15 +157,15 @@ class Tree:
 
     async def _version_entries(self, project: str, table: str) -> list[tuple[str, Node]]:
         """The current version alone, unless all are asked for: tools that read a directory unite what it lists."""
-        view = await self._source.table(project, table)
         if self._list_versions:
+            view = await self._source.table(project, table)
             listed = [version for version in view.versions if version.size is not None]
         else:
-            listed = [view.resolve(_current(await self._source.project(project), project, table).version)]
-        versions = frozenset(version.version for version in view.versions)
+            current = _current(await self._source.project(project), project, table)
+            listed = [await self._resolve(project, table, current.version)]
+            view = await self._source.table(project, table)
         return [
-            (version_file_name(short_version(version.version, versions)), _payload(project, table, version))
-            for version in listed
+            (version_file_name(view.short(version.version)), _payload(project, table, version)) for version in listed
         ]
 
     def _target(self, link: TableLink, view: ProjectView) -> str:
@@ -175,8 +175,8 @@ class Tree:
         """
         current = _current(view, link.project, link.table).version
         known = self._source.known_table(link.project, link.table)
-        others = frozenset(version.version for version in known.versions) if known else frozenset()
-        return f"{link.table}/{version_file_name(short_version(current, others))}"
+        digits = known.short(current) if known else current[:SHORT_VERSION_DIGITS]
+        return f"{link.table}/{version_file_name(digits)}"
 
     def _attrs(self, node: Node) -> Attrs:
         size, time_ns, ttl_s = 0, self._time_ns, self._refresh_s
@@ -185,7 +185,8 @@ class Tree:
                 pass
             case ProjectDir(project):
                 view = self._source.known_project(project)
-                time_ns = view.time_ns if view else self._time_ns
+                # A project that nobody has looked into yet is dated like the mount, and only until it is.
+                time_ns, ttl_s = (view.time_ns, ttl_s) if view else (time_ns, 0.0)
             case TableDir(project, table):
                 time_ns = _current(self._known(project), project, table).time_ns
             case TableLink(project, table):

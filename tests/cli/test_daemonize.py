@@ -75,13 +75,6 @@ def test_a_daemon_that_ends_gives_its_last_words(tmp_path: Path, daemon: str, re
     assert (9, f"{reason} (log: {tmp_path}/log/daemon.log)\n") == (done.returncode, done.stdout)
 
 
-def test_a_module_of_the_same_name_beside_the_user_is_not_run(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere" / "datomfs").mkdir(parents=True)
-    (tmp_path / "elsewhere" / "datomfs" / "__init__.py").write_text("raise SystemExit('the wrong one')")
-    daemon = f"os.chdir('{tmp_path}/elsewhere'); import datomfs.errors; announce()"
-    assert "ready\n" == run(tmp_path, daemon).stdout
-
-
 def test_without_a_pipe_nobody_is_a_daemon() -> None:
     program = "from datomfs.cli.daemonize import daemon_side; print(daemon_side())"
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from datetime import date
 
@@ -129,10 +130,15 @@ def test_a_damaged_file_is_refused_in_one_line(old: str, new: str) -> None:
     assert "\n" not in caught.value.what
 
 
-@pytest.mark.parametrize("data", [b"", b"- a\n- b\n", b"just text", b"\xff\xfe", b"[" * 5000, b"a: b: c"])
+@pytest.mark.parametrize("data", [b"", b"- a\n- b\n", b"just text", b"\xff\xfe", b"[[[[[[", b"a: b: c"])
 def test_what_is_no_mapping_is_refused(data: bytes) -> None:
     with pytest.raises(DocumentInvalid):
         parse_project(data, "project.yaml")
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(DocumentInvalid):
+        parse_project(b"[" * 5000, "project.yaml")
 
 
 NAMES = st.from_regex(r"[a-zA-Z][a-zA-Z0-9_ ()-]{0,40}", fullmatch=True).filter(is_name)
@@ -165,7 +171,7 @@ def test_the_file_of_an_r_project_is_read_and_ours_differs_in_the_release_only(
         assert file is not None
         text = file.read().decode()
     project = parse(text)
-    root = f"/srv/datom-fixtures/{study}"
-    assert Project(name, Location("local", f"{root}/storage", prefix), f"{root}/remote.git", None) == project
+    made = json.loads((FOLDER / study / "expected.json").read_text(encoding="utf-8"))
+    assert Project(name, Location("local", made["store_root"], prefix), made["remote_url"], None) == project
     theirs = text.replace("datom_version: 0.1.1\n", "datom_version: 0.2.0\nschema_version: 1\n")
     assert theirs == render_project(project, date(2026, 11, 21))

@@ -1,0 +1,191 @@
+"""Payloads in a running mount: opened once for many, in time or not at all, and closed when nobody reads any more."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from datomfs.cache.proof import OnProgress, Recorded
+from datomfs.cache.reader import OpenPayload, PayloadReader
+from datomfs.errors import PayloadMismatch, RecordedMissing, StoreUnreachable, VersionNotFound
+from datomfs.store.base import ObjectInfo, Store
+from tests.mount.bench import STALL_S, Bench, Runner, ask
+from tests.mounts import PROJECT
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Runner:
+    return Runner(PayloadReader(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_left() -> Iterator[None]:
+    """Every test gives back what it opened."""
+    before = set(os.listdir("/proc/self/fd"))
+    yield
+    assert set() == set(os.listdir("/proc/self/fd")) - before
+
+
+def test_a_payload_is_opened_read_and_given_back(run: Runner) -> None:
+    async def test(bench: Bench) -> None:
+        one, _ = bench.project.tables["dm"]
+        handle = await bench.source.open(PROJECT, "dm", one.version)
+        assert b"ne" == await bench.source.read(handle, 1, 100)
+        assert b"" == await bench.source.read(handle, 3, 100)
+        bench.source.close(handle)
+        with pytest.raises(KeyError):
+            await bench.source.read(handle, 0, 1)
+
+    run(test)
+
+
+def test_many_who_open_at_once_cost_one_fetch_and_close_on_their_own(run: Runner) -> None:
+    async def test(bench: Bench) -> None:
+        one, _ = bench.project.tables["dm"]
+        handles = await bench.collect(*[lambda: bench.source.open(PROJECT, "dm", one.version)] * 5)
+        assert (5, 1) == (len(set(handles)), bench.store.reads[one.key])
+        for handle in handles:
+            assert b"one" == await bench.source.read(handle, 0, 9)  # type: ignore[arg-type]
+            bench.source.close(handle)  # type: ignore[arg-type]
+
+    run(test)
+
+
+def test_a_payload_the_store_lost_is_recorded_but_missing(run: Runner) -> None:
+    async def test(bench: Bench) -> None:
+        one, two = bench.project.tables["dm"]
+        bench.store.delete(one.key)
+        with pytest.raises(RecordedMissing):
+            await bench.source.open(PROJECT, "dm", one.version)
+        with pytest.raises(VersionNotFound):
+            await bench.source.open(PROJECT, "dm", "f" * 64)
+        bench.source.close(await bench.source.open(PROJECT, "dm", two.version))
+
+    run(test)
+
+
+def test_a_damaged_payload_is_refused_to_all_who_open_it(run: Runner) -> None:
+    async def test(bench: Bench) -> None:
+        one, _ = bench.project.tables["dm"]
+        bench.store.put(one.key, b"eno")
+        answers = await bench.collect(*[lambda: bench.source.open(PROJECT, "dm", one.version)] * 3)
+        assert [PayloadMismatch] * 3 == [type(answer) for answer in answers]
+
+    run(test)
+
+
+def test_an_open_that_took_too_long_goes_on_behind_and_is_quick_the_next_time(run: Runner) -> None:
+    async def test(bench: Bench) -> None:
+        one, _ = bench.project.tables["dm"]
+        await bench.source.table(PROJECT, "dm")
+        bench.store.answering.clear()
+        answer = await bench.time_out(lambda: bench.source.open(PROJECT, "dm", one.version), STALL_S)
+        assert isinstance(answer, StoreUnreachable)
+        bench.store.answering.set()
+        handle = await bench.source.open(PROJECT, "dm", one.version)
+        assert b"one" == await bench.source.read(handle, 0, 9)
+        assert 1 == bench.store.reads[one.key]
+        bench.source.close(handle)
+
+    run(test)
+
+
+class SlowPayload(OpenPayload):
+    """Never in memory, and read only when a test lets it."""
+
+    gate: threading.Event
+
+    def read_nowait(self, offset: int, length: int) -> bytes | None:
+        return None
+
+    def read(self, offset: int, length: int, on_progress: OnProgress) -> bytes:
+        self.gate.wait(30)
+        return super().read(offset, length, on_progress)
+
+
+class SlowReader(PayloadReader):
+    """Gives slow payloads, and keeps the last one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.gate = threading.Event()
+        self.last: SlowPayload | None = None
+
+    def open(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: OnProgress) -> OpenPayload:
+        payload = super().open(store, info, recorded, on_progress)
+        self.last = SlowPayload(payload.fd, payload.path, payload.proof, payload.proofs)
+        self.last.gate = self.gate
+        return self.last
+
+
+def is_open(payload: SlowPayload | None) -> bool:
+    """Whether the payload's file is still open."""
+    return payload is not None and os.path.exists(f"/proc/self/fd/{payload.fd}")
+
+
+def test_a_file_is_closed_only_when_no_read_is_under_way(tmp_path: Path) -> None:
+    reader = SlowReader(tmp_path / "cache")
+
+    async def test(bench: Bench) -> None:
+        one, _ = bench.project.tables["dm"]
+        handle = await bench.source.open(PROJECT, "dm", one.version)
+        answers: list[object] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, lambda: bench.source.read(handle, 0, 9), answers)
+            await wait_all_tasks_blocked(0.01)
+            bench.source.close(handle)
+            assert is_open(reader.last)
+            reader.gate.set()
+        assert [b"one"] == answers
+        assert not is_open(reader.last)
+
+    Runner(reader)(test)
+
+
+def test_a_read_that_takes_too_long_is_an_error_and_its_file_is_closed_later(tmp_path: Path) -> None:
+    reader = SlowReader(tmp_path / "cache")
+
+    async def test(bench: Bench) -> None:
+        one, _ = bench.project.tables["dm"]
+        handle = await bench.source.open(PROJECT, "dm", one.version)
+        answer = await bench.time_out(lambda: bench.source.read(handle, 0, 9), STALL_S)
+        assert isinstance(answer, StoreUnreachable)
+        bench.source.close(handle)
+        assert is_open(reader.last)
+        reader.gate.set()
+        while is_open(reader.last):
+            await wait_all_tasks_blocked(0.01)
+
+    Runner(reader)(test)
+
+
+def test_equal_reads_at_once_are_one(tmp_path: Path) -> None:
+    reader = SlowReader(tmp_path / "cache")
+
+    async def test(bench: Bench) -> None:
+        one, _ = bench.project.tables["dm"]
+        handle = await bench.source.open(PROJECT, "dm", one.version)
+        reader.gate.set()
+        answers = await bench.collect(
+            lambda: bench.source.read(handle, 0, 2),
+            lambda: bench.source.read(handle, 0, 2),
+            lambda: bench.source.read(handle, 2, 2),
+        )
+        assert sorted([b"on", b"on", b"e"]) == sorted(answers)  # type: ignore[type-var]
+        bench.source.close(handle)
+
+    Runner(reader)(test)
+
+
+def test_the_end_of_the_mount_closes_what_is_open(run: Runner) -> None:
+    async def test(bench: Bench) -> None:
+        for version in bench.project.tables["dm"]:
+            await bench.source.open(PROJECT, "dm", version.version)
+
+    run(test)

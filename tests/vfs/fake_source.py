@@ -1,0 +1,93 @@
+"""A source of trees in memory: projects, tables, versions and bytes as a test sets them. Counts what it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from datomfs.errors import DatomfsError, ProjectNotFound, TableNotFound
+from datomfs.vfs.source import Current, Handle, ProjectView, TableView, VersionView
+
+
+def version(lead: str) -> str:
+    """A version of 64 digits that starts with `lead`."""
+    return lead.ljust(64, "0")
+
+
+@dataclass
+class FakeTable:
+    """The versions of a table, newest first, with their bytes; None where the store lost them."""
+
+    current: str
+    payloads: dict[str, bytes | None]
+    ambiguous: frozenset[str] = frozenset()
+
+    def view(self, project: str, name: str) -> TableView:
+        """The table as a source tells it; the first version of a table is of second 1, the next of second 2."""
+        count = len(self.payloads)
+        versions = tuple(
+            VersionView(sha, (count - index) * 10**9, None if body is None else len(body))
+            for index, (sha, body) in enumerate(self.payloads.items())
+        )
+        return TableView(project, name, versions, self.ambiguous)
+
+
+@dataclass
+class FakeSource:
+    """Implements `vfs.source.Source`. A project whose value is an error raises it.
+
+    Tables show only what they held when they were last read; a test changes `content`, and `fresh` shows it.
+    """
+
+    content: dict[str, dict[str, FakeTable] | DatomfsError]
+    asked: list[str] = field(default_factory=list)
+    opened: dict[Handle, tuple[str, str, str]] = field(default_factory=dict)
+    _projects: dict[str, ProjectView] = field(default_factory=dict)
+    _tables: dict[tuple[str, str], TableView] = field(default_factory=dict)
+
+    def projects(self) -> Sequence[str]:
+        return sorted(self.content)
+
+    def known_project(self, project: str) -> ProjectView | None:
+        return self._projects.get(project)
+
+    def known_table(self, project: str, table: str) -> TableView | None:
+        return self._tables.get((project, table))
+
+    async def project(self, project: str) -> ProjectView:
+        self.asked.append(project)
+        tables = self._table_map(project)
+        view = ProjectView({name: Current(table.current, 7 * 10**9) for name, table in tables.items()}, 9 * 10**9)
+        self._projects[project] = view
+        return view
+
+    async def table(self, project: str, table: str, *, fresh: bool = False) -> TableView:
+        key = (project, table)
+        if key not in self._tables or fresh:
+            self.asked.append(f"{project}/{table}")
+            self._tables[key] = self._table(project, table).view(project, table)
+        return self._tables[key]
+
+    async def open(self, project: str, table: str, version: str) -> Handle:
+        handle = Handle(len(self.opened) + 1)
+        self.opened[handle] = (project, table, version)
+        return handle
+
+    async def read(self, handle: Handle, offset: int, length: int) -> bytes:
+        project, table, sha = self.opened[handle]
+        return (self._table(project, table).payloads[sha] or b"")[offset : offset + length]
+
+    def close(self, handle: Handle) -> None:
+        del self.opened[handle]
+
+    def _table_map(self, project: str) -> dict[str, FakeTable]:
+        tables = self.content.get(project, ProjectNotFound(project, "a test asked"))
+        if isinstance(tables, DatomfsError):
+            raise tables
+        return tables
+
+    def _table(self, project: str, table: str) -> FakeTable:
+        tables = self._table_map(project)
+        if table not in tables:
+            raise TableNotFound(project, table)
+        return tables[table]

@@ -1,0 +1,58 @@
+"""Inodes and modes of the things a mount is made of."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from datomfs.vfs.nodes import Node, PayloadFile, ProjectDir, Root, TableDir, TableLink, inode_of, mode_of
+
+VERSION = "8a3b21cc".ljust(64, "0")
+
+GOLDEN: list[tuple[Node, int]] = [
+    (Root(), 1),
+    (ProjectDir("STUDY_001"), 5906543361869523563),
+    (TableDir("STUDY_001", "dm"), 8353158690374988603),
+    (TableLink("STUDY_001", "dm"), 5051249080554803305),
+    (PayloadFile("STUDY_001", "dm", VERSION, 1, 2), 8796199212366383220),
+    (TableDir("STUDY_001", "Name with (parens) - v2"), 3523375075125066539),
+]
+"""Written down once: a mount of any release on any machine shows these numbers."""
+
+
+@pytest.mark.parametrize(("node", "inode"), GOLDEN)
+def test_inodes_are_the_same_in_every_release(node: Node, inode: int) -> None:
+    assert inode == inode_of(node)
+
+
+def test_an_inode_depends_on_what_a_payload_is_not_on_how_it_looks() -> None:
+    assert inode_of(PayloadFile("P", "dm", VERSION, 1, 2)) == inode_of(PayloadFile("P", "dm", VERSION, 300, 400))
+
+
+def test_different_things_have_different_inodes() -> None:
+    nodes: list[Node] = [
+        ProjectDir("dm"), TableDir("P", "dm"), TableLink("P", "dm"), TableDir("dm", "P"),
+        PayloadFile("P", "dm", VERSION, 1, 1), PayloadFile("P", "ex", VERSION, 1, 1),
+        PayloadFile("Q", "dm", VERSION, 1, 1), PayloadFile("P", "dm", VERSION[:-1] + "1", 1, 1),
+    ]  # fmt: skip
+    assert len(nodes) == len({inode_of(node) for node in nodes})
+
+
+def test_inodes_fit_in_a_signed_number_and_never_are_the_root() -> None:
+    for number in range(2000):
+        assert 1 < inode_of(ProjectDir(f"P{number}")) < 1 << 63
+
+
+@pytest.mark.parametrize(
+    ("node", "mode"),
+    [
+        (Root(), stat.S_IFDIR | 0o555),
+        (ProjectDir("P"), stat.S_IFDIR | 0o555),
+        (TableDir("P", "dm"), stat.S_IFDIR | 0o555),
+        (TableLink("P", "dm"), stat.S_IFLNK | 0o777),
+        (PayloadFile("P", "dm", VERSION, 1, 1), stat.S_IFREG | 0o444),
+    ],
+)
+def test_modes_let_everybody_read_and_nobody_write(node: Node, mode: int) -> None:
+    assert mode == mode_of(node)
