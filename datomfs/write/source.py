@@ -26,7 +26,8 @@ def read_parquet(path: Path) -> pa.Table:
         if path.exists() and not path.is_file():
             raise UnreadableFile(str(path), "it is not a file")  # a pipe would block for ever
         # By its bytes: a name that is no text could not be passed as one.
-        with pa.OSFile(os.fsencode(path)) as file, pq.ParquetFile(file) as parquet:
+        source = pa.OSFile(os.fsencode(path), "rb")  # type: ignore[arg-type]  # its stubs know text only
+        with source as file, pq.ParquetFile(file) as parquet:
             return parquet.read()
     except FileNotFoundError as error:
         raise FileMissing(str(path)) from error
