@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tests.fixtures_s3"]
 pytest.register_assert_rewrite("tests.store.contract")
+
+# A slow machine is no failure; CI repeats the same examples, people explore new ones.
+hypothesis.settings.register_profile(
+    "datomfs",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+hypothesis.settings.load_profile("datomfs")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -215,7 +215,7 @@ def mounted(
         done = mount.desk.run("mount", mount.path, *arguments)
         assert 0 == done.returncode, done.stderr
         yield mount
-    assert complaints or [] == mount.complaints
+        assert complaints or [] == mount.complaints
 
 
 @contextmanager

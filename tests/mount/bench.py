@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -14,7 +14,7 @@ from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import DatomfsError
 from datomfs.model.location import Location
 from datomfs.mount.live_source import LiveSource
-from datomfs.store.base import Store
+from datomfs.store.base import ObjectInfo, Store
 from datomfs.store.memory import MemoryStore
 from tests.mounts import PROJECT, StoredProject
 
@@ -23,21 +23,32 @@ STALL_S = 30.0
 
 
 class LiveStore(MemoryStore):
-    """Objects in memory that count how often they are read, may be away, or answer only when a test lets them."""
+    """Objects in memory that count how often they are read, may be away, or answer only when a test lets them.
+
+    `on_get` is called with the key before an object is read, `on_listed` after objects were listed.
+    """
 
     def __init__(self) -> None:
         super().__init__("live")
         self.reads: Counter[str] = Counter()
+        self.on_get: Callable[[str], object] = lambda key: None
+        self.on_listed: Callable[[], object] = lambda: None
         self.fault: DatomfsError | None = None
         self.answering = threading.Event()
         self.answering.set()
 
     def get(self, key: str) -> bytes:
         self.reads[key] += 1
+        self.on_get(key)
         self.answering.wait(30)
         if self.fault is not None:
             raise self.fault
         return super().get(key)
+
+    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectInfo]:
+        found = super().list(prefix, recursive=recursive)
+        self.on_listed()
+        return found
 
     def get_range(self, key: str, start: int, length: int, *, if_match: str | None = None) -> bytes:
         self.reads[key] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,22 @@ def test_a_table_view_has_versions_newest_first_with_sizes_from_the_listing(run:
         assert (VersionView(two.version, two.time_ns, 3), VersionView(one.version, one.time_ns, None)) == view.versions
         assert frozenset() == view.ambiguous
         assert view is bench.source.known_table(PROJECT, "dm")
+
+    run(test)
+
+
+def test_a_version_written_between_listing_and_history_is_not_taken_for_lost(run: Runner) -> None:
+    async def test(bench: Bench) -> None:
+        listed = threading.Event()
+
+        def write_after_the_listing(key: str) -> None:
+            if key == history_key("dm") and listed.wait(30) and len(bench.project.tables["dm"]) == 2:
+                bench.project.put("dm", b"three")
+
+        bench.store.on_listed = listed.set
+        bench.store.on_get = write_after_the_listing
+        view = await bench.source.table(PROJECT, "dm")
+        assert [5, 3, 3] == [version.size for version in view.versions]
 
     run(test)
 
