@@ -230,7 +230,11 @@ class LiveSource:
                 nursery.start_soon(list_payloads)
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
-        return _TableState(catalog.store, _view(catalog, state[0], payloads), state[0], payloads)
+        (known,) = state
+        # A version may be written between the two, bytes first: what an older listing lacks is not lost.
+        if any(payload_key(table, entry.data_sha) not in payloads for entry in known.history.entries):
+            await list_payloads()
+        return _TableState(catalog.store, _view(catalog, known, payloads), known, payloads)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter, abandon_on_cancel=True)
