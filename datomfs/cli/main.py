@@ -49,9 +49,10 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     Example: datomfs ls --store /data/study1 --project STUDY_001
     """
     logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+        level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    # Only our own loggers ever say more: botocore's would print signed headers and session tokens.
+    # Only our own loggers ever say more: urllib3's tell of each try what the error tells once, and botocore's would
+    # print signed headers and session tokens.
     logging.getLogger("datomfs").setLevel(_LEVELS[min(verbose, len(_LEVELS) - 1)])
     context.obj = Session(clone_dir, config_path)
 

@@ -188,6 +188,11 @@ def _translated(url: str) -> Iterator[None]:
         raise RemoteUnreachable(shown, _text(error)) from error
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
+    tried = error if isinstance(error, urllib3.exceptions.MaxRetryError) else error.__cause__
+    if isinstance(tried, urllib3.exceptions.MaxRetryError) and tried.reason is not None:
+        # `HTTPConnection(host=…, port=…): why`; host and port stand in the URL already.
+        text = str(tried.reason)
+        return text.partition("): ")[2] or text
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return "; ".join(lines) or type(error).__name__
