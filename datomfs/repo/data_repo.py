@@ -4,11 +4,13 @@ A version is made without touching the working tree: the commit is built in the 
 the branch and the files follow. So a process that is killed before the push leaves a clean clone behind, and one that
 is killed after it leaves a clone that is merely behind, which the next pull mends (docs/decisions/0002).
 
-One process at a time works in a clone: `locked` holds a lock that the kernel drops with the process.
+One process at a time works in a clone: `locked` holds a lock that the kernel drops with the process. The folder for
+files in the making outlives a killed holder, and so tells the next one that files and git's own locks may be half-done.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -20,17 +22,26 @@ from typing import Self
 
 import filelock
 from dulwich import porcelain
-from dulwich.diff_tree import tree_changes
+from dulwich.diff_tree import CHANGE_ADD, tree_changes
 from dulwich.errors import NotGitRepository
 from dulwich.file import FileLocked
 from dulwich.graph import can_fast_forward
-from dulwich.index import update_working_tree
+from dulwich.index import IndexEntry, update_working_tree
 from dulwich.object_store import commit_tree_changes, tree_lookup_path
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from datomfs.errors import CloneBusy, CloneDirty, CloneDiverged, DirectoryNotEmpty, NotAClone, RemoteUnreachable
+from datomfs.errors import (
+    CloneBusy,
+    CloneDirty,
+    CloneDiverged,
+    DirectoryNotEmpty,
+    FileUnwritable,
+    NoSpace,
+    NotAClone,
+    RemoteUnreachable,
+)
 from datomfs.layout import PROJECT_CONFIG_PATH
 from datomfs.model.project import Project, parse_project
 from datomfs.repo.remote import Remote, check_remote_url
@@ -47,6 +58,7 @@ class DataRepo:
     def __init__(self, path: Path, repo: Repo) -> None:
         self.path = path
         self._repo = repo
+        self._interrupted = False
 
     # -- getting one -----------------------------------------------------------------------------------------------
 
@@ -98,20 +110,29 @@ class DataRepo:
     def locked(self) -> Iterator[Path]:
         """Hold the clone against other datomfs processes; gives an empty folder for files in the making.
 
-        What a killed holder left in that folder is removed. Raises CloneBusy at once when another process holds it.
+        What a killed holder left in that folder is removed, and so are the locks of git that died with it. Raises
+        CloneBusy at once when another process holds it, NoSpace, FileUnwritable.
         """
-        lock = filelock.FileLock(Path(self._repo.controldir()) / "datomfs.lock")
-        try:
+        control = Path(self._repo.controldir())
+        lock = filelock.FileLock(control / "datomfs.lock")
+        work_dir = control / "datomfs-work"
+        with self._guarded():
             lock.acquire(blocking=False)
-        except filelock.Timeout as error:
-            raise CloneBusy(str(self.path)) from error
-        work_dir = Path(self._repo.controldir()) / "datomfs-work"
         try:
-            shutil.rmtree(work_dir, ignore_errors=True)
-            work_dir.mkdir()
+            with self._guarded():
+                self._interrupted = work_dir.exists()
+                for name in (b"index", b"refs/heads/" + self._branch, _tracking(self._branch)):
+                    git_lock = Path(control, f"{os.fsdecode(name)}.lock")
+                    if self._interrupted:
+                        git_lock.unlink(missing_ok=True)
+                    elif git_lock.exists():  # before the push; after it, the version would exist and wait for us
+                        raise CloneBusy(str(self.path))
+                shutil.rmtree(work_dir, ignore_errors=True)
+                work_dir.mkdir()
             yield work_dir
         finally:
-            shutil.rmtree(work_dir, ignore_errors=True)
+            if not self._interrupted:  # else not mended yet: the next holder has to know as well
+                shutil.rmtree(work_dir, ignore_errors=True)
             lock.release()
 
     # -- looking ---------------------------------------------------------------------------------------------------
@@ -147,9 +168,12 @@ class DataRepo:
         """A file as it stood at a commit, or None where it did not exist or `commit` is None."""
         return None if commit is None else self._blob(path.encode(), self._tree(commit))
 
-    def commits_of(self, path: str, until: str) -> Iterator[tuple[str, bytes]]:
-        """Every commit up to `until` that touched `path`, oldest first, with the file as it left it."""
-        walker = self._repo.get_walker(include=[ObjectID(until.encode())], paths=[path.encode()], reverse=True)
+    def commits_of(self, path: str, after: str | None, until: str) -> Iterator[tuple[str, bytes]]:
+        """The commits `after` one (where known) up to `until` that touched `path`, oldest first, with the file."""
+        known = [ObjectID(after.encode())] if after and ObjectID(after.encode()) in self._repo.object_store else []
+        walker = self._repo.get_walker(
+            include=[ObjectID(until.encode())], exclude=known, paths=[path.encode()], reverse=True
+        )
         for entry in walker:
             commit = entry.commit.id.decode()
             content = self.read(path, commit)
@@ -172,43 +196,48 @@ class DataRepo:
     def pull(self) -> int:
         """Fetch, check that the clone is clean, and fast-forward it. Gives the number of commits that came.
 
-        Raises CloneDirty, CloneDiverged, CloneBusy, RemoteUnreachable, RemoteDenied.
+        Raises CloneDirty, CloneDiverged, CloneBusy, RemoteUnreachable, RemoteDenied, NoSpace.
         """
-        state = Remote(self.remote_url).fetch(self._repo)
-        for name, commit in state.branches.items():
-            self._repo.refs[_tracking(name)] = ObjectID(commit)
+        with self._guarded():
+            state = Remote(self.remote_url).fetch(self._repo)
+            for name, commit in state.branches.items():
+                self._repo.refs[_tracking(name)] = ObjectID(commit)
         if self.upstream is not None and self._branch not in state.branches:
             raise RemoteUnreachable(self.remote_url, f"its branch {self._branch.decode()} is gone")
-        self._check_clean()
+        with self._guarded():
+            self._check_clean()
         head, upstream = self.head, self.upstream
         if upstream is None or head == upstream or (head is not None and self._is_ancestor(upstream, head)):
+            self._interrupted = False
             return 0
         if head is not None and not self._is_ancestor(head, upstream):
             raise CloneDiverged(str(self.path), self._distance(upstream, head), self._distance(head, upstream))
         self.advance(upstream)
+        self._interrupted = False
         return self._distance(head, upstream)
 
     def commit(self, files: Mapping[str, bytes], message: str, parent: str | None) -> str:
-        """A new commit in the object database: `parent` with these files. No ref and no file moves."""
-        changes = []
-        for path, content in files.items():
-            blob = Blob.from_string(content)
-            self._repo.object_store.add_object(blob)
-            changes.append((path.encode(), _FILE_MODE, blob.id))
-        base = self._tree(parent) if parent else Tree()
-        if not parent:
-            self._repo.object_store.add_object(base)
-        commit = Commit()
-        commit.tree = commit_tree_changes(self._repo.object_store, base, changes)
-        commit.parents = [ObjectID(parent.encode())] if parent else []
-        name, email = self.author() or ("unknown", "unknown")
-        commit.author = commit.committer = f"{name} <{email}>".encode()
-        commit.author_time = commit.commit_time = int(time.time())
-        commit.author_timezone = commit.commit_timezone = 0
-        commit.encoding = b"UTF-8"
-        commit.message = message.encode() + b"\n"
-        self._repo.object_store.add_object(commit)
-        return commit.id.decode()
+        """A new commit in the object database: `parent` with these files. No ref and no file moves. Raises NoSpace."""
+        with self._guarded():
+            changes = []
+            for path, content in files.items():
+                blob = Blob.from_string(content)
+                self._repo.object_store.add_object(blob)
+                changes.append((path.encode(), _FILE_MODE, blob.id))
+            base = self._tree(parent) if parent else Tree()
+            if not parent:
+                self._repo.object_store.add_object(base)
+            commit = Commit()
+            commit.tree = commit_tree_changes(self._repo.object_store, base, changes)
+            commit.parents = [ObjectID(parent.encode())] if parent else []
+            name, email = self.author() or ("unknown", "unknown")
+            commit.author = commit.committer = f"{name} <{email}>".encode()
+            commit.author_time = commit.commit_time = int(time.time())
+            commit.author_timezone = commit.commit_timezone = 0
+            commit.encoding = b"UTF-8"
+            commit.message = message.encode() + b"\n"
+            self._repo.object_store.add_object(commit)
+            return commit.id.decode()
 
     def push(self, commit: str) -> bool:
         """Push a commit to our branch of the remote. False when somebody else moved it since the last fetch.
@@ -216,13 +245,14 @@ class DataRepo:
         Raises RemoteRefused, RemoteUnreachable, RemoteDenied.
         """
         expected = self.upstream.encode() if self.upstream else None
-        if not Remote(self.remote_url).push(self._repo, self._branch, commit.encode(), expected=expected):
-            return False
-        self._repo.refs[_tracking(self._branch)] = ObjectID(commit.encode())
+        with self._guarded():
+            if not Remote(self.remote_url).push(self._repo, self._branch, commit.encode(), expected=expected):
+                return False
+            self._repo.refs[_tracking(self._branch)] = ObjectID(commit.encode())
         return True
 
     def advance(self, commit: str) -> None:
-        """Move the branch, the index and the files to a commit. Raises CloneBusy.
+        """Move the branch, the index and the files to a commit. Raises CloneBusy, NoSpace, FileUnwritable.
 
         Files go first and the branch last: killed between the two, the files already are what the next pull brings,
         and `_check_clean` takes them for clean.
@@ -231,11 +261,9 @@ class DataRepo:
         old = self._tree(head).id if head else None
         new = self._tree(commit).id
         changes = tree_changes(self._repo.object_store, old, new)
-        try:
+        with self._guarded():
             update_working_tree(self._repo, old, new, changes, allow_overwrite_modified=True)
             self._repo.refs[Ref(b"refs/heads/" + self._branch)] = ObjectID(commit.encode())
-        except FileLocked as error:
-            raise CloneBusy(str(self.path)) from error
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -247,22 +275,64 @@ class DataRepo:
         return bytes(names[-1]).removeprefix(b"refs/heads/")
 
     def _check_clean(self) -> None:
-        """Raise CloneDirty, unless what differs from HEAD is what upstream brings anyway."""
-        try:
-            status = porcelain.status(self._repo, untracked_files="no")
-        except FileLocked as error:
-            raise CloneBusy(str(self.path)) from error
-        touched = {path for paths in status.staged.values() for path in paths} | set(status.unstaged)
-        trees = [self._tree(commit) for commit in (self.head, self.upstream) if commit]
+        """Raise CloneDirty, unless what differs from HEAD is what the commits up to upstream bring anyway.
+
+        A process that was killed while the files followed may have left any of these states, and colleagues may have
+        pushed since. Files that stand untracked where upstream brings one are somebody's, too.
+        """
+        status = porcelain.status(self._repo, untracked_files="no")
+        found = {path for paths in status.staged.values() for path in paths} | set(status.unstaged)
+        touched = {path if isinstance(path, bytes) else os.fsencode(path) for path in found} | set(self._new_paths())
+        trees = [self._tree(commit) if commit else Tree() for commit in (*self._coming(), self.head)]
+        index = dict(self._repo.open_index().items())
         dirty = []
-        for raw in sorted(touched):
-            path = raw if isinstance(raw, bytes) else os.fsencode(raw)
-            file = self.path / os.fsdecode(path)
-            content = file.read_bytes() if file.is_file() else None
-            if content not in [self._blob(path, tree) for tree in trees]:
+        for path in sorted(touched):
+            states = [self._blob(path, tree) for tree in trees]
+            entry = index.get(path)
+            staged = self._repo[entry.sha].as_raw_string() if isinstance(entry, IndexEntry) else None
+            if staged not in states or not self._is_state(self.path / os.fsdecode(path), states):
                 dirty.append(os.fsdecode(path))
         if dirty:
             raise CloneDirty(str(self.path), tuple(dirty))
+
+    def _is_state(self, file: Path, states: list[bytes | None]) -> bool:
+        """Whether a file is in one of these states, or on the way to one that a killed process did not reach."""
+        content = file.read_bytes() if file.is_file() else None
+        if content in states:
+            return True
+        # dulwich removes a file and writes it anew, not at one blow.
+        on_the_way = any(state is not None and state.startswith(content or b"") for state in states)
+        return self._interrupted and len(set(states)) > 1 and on_the_way
+
+    def _coming(self) -> Iterator[str]:
+        """The commits of upstream that the clone does not have yet."""
+        head, upstream = self.head, self.upstream
+        if upstream is not None and upstream != head:
+            exclude = [ObjectID(head.encode())] if head else []
+            for entry in self._repo.get_walker(include=[ObjectID(upstream.encode())], exclude=exclude):
+                yield entry.commit.id.decode()
+
+    def _new_paths(self) -> Iterator[bytes]:
+        """What upstream adds and somebody has already put there."""
+        if self.upstream is None or self.upstream == self.head:
+            return
+        old = self._tree(self.head).id if self.head else None
+        for change in tree_changes(self._repo.object_store, old, self._tree(self.upstream).id):
+            path = change.new.path if change.type == CHANGE_ADD and change.new else None
+            if path is not None and os.path.lexists(self.path / os.fsdecode(path)):
+                yield path
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Errors of git's files as ours."""
+        try:
+            yield
+        except (FileLocked, filelock.Timeout) as error:
+            raise CloneBusy(str(self.path)) from error
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise NoSpace(str(self.path)) from error
+            raise FileUnwritable(str(self.path), error.strerror or str(error)) from error
 
     def _tree(self, commit: str) -> Tree:
         found = self._repo[ObjectID(commit.encode())]
@@ -307,12 +377,11 @@ def _tracking(branch: bytes) -> Ref:
 
 
 def _choose_branch(branches: Mapping[bytes, bytes], head: bytes | None) -> bytes:
-    """The branch a clone follows: the remote's HEAD, else its only branch, else the usual names."""
+    """The branch a clone follows: the remote's HEAD, else one of the usual names, else the first it has."""
     if head is not None and (head in branches or not branches):
         return head
-    if len(branches) == 1:
-        return next(iter(branches))
-    return next((name for name in (DEFAULT_BRANCH, b"master") if name in branches), DEFAULT_BRANCH)
+    usual = next((name for name in (DEFAULT_BRANCH, b"master") if name in branches), None)
+    return usual or min(branches, default=DEFAULT_BRANCH)
 
 
 def remove_created(path: Path, existed: bool) -> None:

@@ -8,6 +8,7 @@ dulwich's local client moves the ref itself and would walk past a pre-receive ho
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -83,6 +84,7 @@ class Remote:
         self._check_hooks_run()
 
         lost = False
+        said: list[bytes] = []
 
         def update(refs: dict[Ref, ObjectID]) -> dict[Ref, ObjectID]:
             nonlocal lost
@@ -99,12 +101,15 @@ class Remote:
             return repo.generate_pack_data(set(have), set(want), ofs_delta=ofs_delta)
 
         with _translated(self.url):
-            result = self._client.send_pack(self._path.encode(), update, pack)
+            result = self._client.send_pack(self._path.encode(), update, pack, progress=said.append)
         if lost:
             return False
         reasons = [reason for reason in (result.ref_status or {}).values() if reason]
         if reasons:
-            return self._judge_refusal(repo, branch, expected, str(reasons[0]))
+            words = b"".join(said).decode(errors="replace").split("\n")
+            return self._judge_refusal(
+                repo, branch, expected, "; ".join([str(reasons[0]), *filter(None, map(str.strip, words))])
+            )
         return True
 
     def _judge_refusal(self, repo: Repo, branch: bytes, expected: bytes | None, reason: str) -> bool:
@@ -185,6 +190,8 @@ def _translated(url: str) -> Iterator[None]:
             raise RemoteDenied(shown, text) from error
         raise RemoteUnreachable(shown, text) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # the clone's own disk: `data_repo` knows its name
         raise RemoteUnreachable(shown, _text(error)) from error
 
 

@@ -8,11 +8,13 @@ statistics and a page index, so that a reader can skip.
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datomfs.errors import NoSpace, ObjectExists, ObjectMissing, PayloadForeign, RecordedMissing, UnreadableFile
+from datomfs.errors import DataRefused, NoSpace, ObjectExists, ObjectMissing, PayloadForeign, RecordedMissing
 from datomfs.identity.files import file_sha256
 from datomfs.identity.table import hash_table
 from datomfs.layout import payload_key
@@ -74,7 +76,7 @@ def upload_payload(store: Store, table: str, data: pa.Table, data_sha: str, work
 def _serialize(data: pa.Table, file: Path) -> None:
     import pyarrow.parquet as pq
 
-    try:
+    with _filling(file):
         pq.write_table(
             data,
             file,
@@ -83,10 +85,6 @@ def _serialize(data: pa.Table, file: Path) -> None:
             write_statistics=True,
             write_page_index=True,
         )
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(str(file.parent)) from error
-        raise
 
 
 def _adopt(store: Store, key: str, data_sha: str, ours: str, work_dir: Path) -> Payload:
@@ -106,13 +104,24 @@ def _adopt(store: Store, key: str, data_sha: str, ours: str, work_dir: Path) -> 
 
 
 def _values_of(file: Path) -> str | None:
+    """The data_sha of a stored object, or None for what could not be a payload at all."""
     try:
         return hash_table(read_parquet(file)).data_sha
-    except UnreadableFile:
+    except DataRefused:
         return None
 
 
 def _download(store: Store, info: ObjectInfo, target: Path) -> None:
-    with target.open("wb") as out:
+    with _filling(target), target.open("wb") as out:
         for start in range(0, info.size, _COPY_STEP):
             out.write(store.get_range(info.key, start, _COPY_STEP, if_match=info.etag))
+
+
+@contextmanager
+def _filling(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(str(file.parent)) from error
+        raise

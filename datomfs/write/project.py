@@ -14,7 +14,7 @@ from datomfs.model.project import Project, render_project
 from datomfs.model.timestamps import render_timestamp
 from datomfs.repo.data_repo import DataRepo, remove_created
 from datomfs.store.base import Store
-from datomfs.write.publish import publish
+from datomfs.write.publish import follow_and_publish
 from datomfs.write.writer import OpenStore
 
 _IGNORED = (
@@ -51,9 +51,10 @@ def init_project(path: Path, name: str, location: Location, remote_url: str, ope
         for folder in created:
             folder.rmdir()
         raise
-    repo.advance(commit)
-    publish(repo, store, [])
-    repo.close()
+    try:
+        follow_and_publish(repo, store, commit, [])
+    finally:
+        repo.close()
 
 
 def clone_project(remote_url: str, path: Path) -> Project:

@@ -48,6 +48,11 @@ def read_table_state(repo: DataRepo, commit: str, table: str) -> TableState:
     )
 
 
+def is_governed(repo: DataRepo) -> bool:
+    """Whether governance says where the project's store is, as of the commit the clone is at."""
+    return repo.read(GOVERNANCE_PATH, repo.head) is not None
+
+
 def check_door(repo: DataRepo, project: Project, state: TableState, table: str) -> None:
     """Refuse a write that this release could do wrongly, before anything is touched (format.md §5, write door).
 
@@ -57,7 +62,7 @@ def check_door(repo: DataRepo, project: Project, state: TableState, table: str) 
     floor = project.min_writer_version
     if floor is not None and parse_release(floor, "min_writer_version") > parse_release(COMPATIBLE_RELEASE, "ours"):
         raise WriterTooOld(floor, COMPATIBLE_RELEASE)
-    if repo.read(GOVERNANCE_PATH, state.commit) is not None:
+    if is_governed(repo):
         raise CloneMismatch(
             f"project {project.name}", "it is governed, and this release cannot check its location before a write"
         )

@@ -20,13 +20,14 @@ from datomfs.identity.metadata import metadata_sha
 from datomfs.identity.table import hash_table
 from datomfs.model.location import Location
 from datomfs.model.names import check_name
+from datomfs.model.project import Project
 from datomfs.repo.data_repo import DataRepo
 from datomfs.store.base import Store
 from datomfs.write.payload import Payload, find_recorded, upload_payload
 from datomfs.write.plan import Action, NewVersion, Request, decide, plan_version
-from datomfs.write.publish import finish_publishing, publish
+from datomfs.write.publish import finish_publishing, follow_and_publish
 from datomfs.write.source import read_parquet
-from datomfs.write.state import TableState, check_door, read_table_state
+from datomfs.write.state import TableState, check_door, is_governed, read_table_state
 
 _PUSH_ATTEMPTS = 10
 
@@ -64,8 +65,8 @@ def write_table(
     """
     check_name(table)
     with repo.locked() as work_dir:
-        project = repo.project()
         repo.pull()
+        project = repo.project()
         data = read_parquet(source)
         request = Request(
             project=project.name,
@@ -87,18 +88,23 @@ def write_table(
         payload = find_recorded(store, state.history, table, request.identity.data_sha)
         if payload is None:
             payload = upload_payload(store, table, data, request.identity.data_sha, work_dir)
-        made = _commit_and_push(repo, state, request, payload)
-        publish(repo, store, [table])
+        made, commit = _commit_and_push(repo, project, state, request, payload)
+        follow_and_publish(repo, store, commit, [table])
         return WriteResult(
             project.name, table, action, made.version, request.identity.data_sha, payload.sha256, payload.size
         )
 
 
 def pull_clone(repo: DataRepo, open_store: OpenStore) -> tuple[int, tuple[str, ...]]:
-    """Bring a clone up to date, and publish what an earlier write left; gives the commits pulled and those tables."""
+    """Bring a clone up to date, and publish what an earlier write left; gives the commits pulled and those tables.
+
+    The store of a governed project is left alone: where it lies has to be read from governance (see `check_door`).
+    """
     with repo.locked():
         pulled = repo.pull()
         project = repo.project()
+        if is_governed(repo):
+            return pulled, ()
         return pulled, finish_publishing(repo, open_store(project.name, project.location))
 
 
@@ -109,20 +115,25 @@ def _state(repo: DataRepo, table: str) -> TableState:
     return read_table_state(repo, head, table)
 
 
-def _commit_and_push(repo: DataRepo, state: TableState, request: Request, payload: Payload) -> NewVersion:
+def _commit_and_push(
+    repo: DataRepo, project: Project, state: TableState, request: Request, payload: Payload
+) -> tuple[NewVersion, str]:
     """Commit and push; when others were first, put the same version on top of theirs, unless it was this very table.
 
-    Raises WriteConflict, RemoteRefused.
+    Gives the version and its commit. Raises WriteConflict, RemoteRefused, and CloneMismatch where the others moved the
+    project meanwhile.
     """
     for _ in range(_PUSH_ATTEMPTS):
         made = plan_version(state, request, payload)
         files = {path: f"{text}\n".encode() for path, text in made.files.items()}
         commit = repo.commit(files, request.message, parent=state.commit)
         if repo.push(commit):
-            repo.advance(commit)
-            return made
+            return made, commit
         repo.pull()
         fresh = _state(repo, request.table)
+        check_door(repo, project, fresh, request.table)
+        if repo.project() != project:
+            raise CloneMismatch(f"project {project.name}", "its configuration was changed meanwhile; write again")
         if fresh.history != state.history or fresh.metadata != state.metadata:
             raise WriteConflict(request.table)
         state = fresh
