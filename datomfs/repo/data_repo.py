@@ -121,15 +121,18 @@ class DataRepo:
         try:
             with self._guarded():
                 self._interrupted = work_dir.exists()
+                if self._interrupted:
+                    for git_lock in set(control.rglob("*.lock")) - {Path(lock.lock_file)}:
+                        git_lock.unlink()
                 for name in (b"index", b"refs/heads/" + self._branch, _tracking(self._branch)):
-                    git_lock = Path(control, f"{os.fsdecode(name)}.lock")
-                    if self._interrupted:
-                        git_lock.unlink(missing_ok=True)
-                    elif git_lock.exists():  # before the push; after it, the version would exist and wait for us
-                        raise CloneBusy(str(self.path))
+                    if Path(control, f"{os.fsdecode(name)}.lock").exists():
+                        raise CloneBusy(str(self.path))  # now, and not after the push, when the version exists
                 shutil.rmtree(work_dir, ignore_errors=True)
                 work_dir.mkdir()
             yield work_dir
+        except KeyboardInterrupt:
+            self._interrupted = True
+            raise
         finally:
             if not self._interrupted:  # else not mended yet: the next holder has to know as well
                 shutil.rmtree(work_dir, ignore_errors=True)
@@ -298,11 +301,9 @@ class DataRepo:
     def _is_state(self, file: Path, states: list[bytes | None]) -> bool:
         """Whether a file is in one of these states, or on the way to one that a killed process did not reach."""
         content = file.read_bytes() if file.is_file() else None
-        if content in states:
-            return True
         # dulwich removes a file and writes it anew, not at one blow.
         on_the_way = any(state is not None and state.startswith(content or b"") for state in states)
-        return self._interrupted and len(set(states)) > 1 and on_the_way
+        return content in states or (self._interrupted and len(set(states)) > 1 and on_the_way)
 
     def _coming(self) -> Iterator[str]:
         """The commits of upstream that the clone does not have yet."""
@@ -330,6 +331,7 @@ class DataRepo:
         except (FileLocked, filelock.Timeout) as error:
             raise CloneBusy(str(self.path)) from error
         except OSError as error:
+            self._interrupted = True  # dulwich leaves its lock files behind
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise NoSpace(str(self.path)) from error
             raise FileUnwritable(str(self.path), error.strerror or str(error)) from error
