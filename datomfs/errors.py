@@ -489,7 +489,7 @@ class CloneBusy(CloneError):
 
     path: str
     message = "another process is working in the clone {path}"
-    hint = "Wait for it and repeat. If none is running, a killed git left a lock: {path}/.git/index.lock, or one in refs/."
+    hint = "Wait for it and repeat. If none runs, a killed git left a lock: {path}/.git/index.lock, or one in refs/."
 
 
 @dataclass(eq=False)
