@@ -67,6 +67,8 @@ def write_table(
     with repo.locked() as work_dir:
         repo.pull()
         project = repo.project()
+        state = _state(repo, table)
+        check_door(repo, project, state, table)
         data = read_parquet(source)
         request = Request(
             project=project.name,
@@ -77,8 +79,6 @@ def write_table(
             author=repo.author(),
             moment=datetime.now(UTC),
         )
-        state = _state(repo, table)
-        check_door(repo, project, state, table)
         store = open_store(project.name, project.location)
         store.check()
         finish_publishing(repo, store)
