@@ -20,6 +20,7 @@ from datomfs.errors import ConfigInvalid, FileMissing, UsageError
 from datomfs.model.location import Location, parse_store_url
 from datomfs.model.names import check_name
 from datomfs.model.s3 import S3Settings
+from datomfs.model.sizes import Size, parse_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,26 @@ class Config:
         return Path(self.settings["cache.path"].value)
 
     @property
+    def cache_size(self) -> int:
+        """How many bytes the cache may hold on its disk."""
+        return int(self.settings["cache.size"].value)
+
+    @property
+    def cache_min_free(self) -> int:
+        """How many bytes of the cache's disk the cache leaves free, whatever its size."""
+        return int(self.settings["cache.min_free"].value)
+
+    @property
+    def cache_memory(self) -> int:
+        """How many bytes may be in flight between stores and the cache, in memory."""
+        return int(self.settings["cache.memory"].value)
+
+    @property
+    def cache_group_readable(self) -> bool:
+        """Whether the group of the cache's folder may read what is cached."""
+        return bool(self.settings["cache.group_readable"].value)
+
+    @property
     def refresh_s(self) -> float:
         """After how many seconds documents are read again."""
         return float(self.settings["mount.refresh_s"].value)
@@ -73,6 +94,11 @@ class Config:
     def list_versions(self) -> bool:
         """Whether table directories list all versions instead of the current one."""
         return bool(self.settings["mount.list_versions"].value)
+
+    @property
+    def verify(self) -> str:
+        """When bytes are served: `strict`, after their proof; `deferred`, before it (design.md §3)."""
+        return str(self.settings["mount.verify"].value)
 
 
 def default_config_path() -> Path:
@@ -205,6 +231,13 @@ def _parse_text(value: Any) -> str:
     return value
 
 
+def _parse_capacity(value: Any) -> Size:
+    size = parse_size(value)
+    if size == 0:
+        raise ValueError(f"{value!r} is no room at all; it must be above 0")
+    return size
+
+
 def _parse_folder(value: Any) -> Path:
     return Path(_anchored(_parse_text(value))).expanduser()
 
@@ -216,21 +249,29 @@ def _anchored(place: str) -> str:
     return place
 
 
-def _parse_addressing(value: Any) -> str:
-    if value not in ("auto", "path", "virtual"):
-        raise ValueError(f"{value!r} is none of auto, path, virtual")
-    return str(value)
+def _parse_choice(*choices: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
+        return str(value)
+
+    return parse
 
 
 _SETTINGS: Mapping[tuple[str, str], tuple[Any, Callable[[Any], Any]]] = {
     ("s3", "endpoint"): (None, _parse_text),
     ("s3", "region"): (None, _parse_text),
     ("s3", "profile"): (None, _parse_text),
-    ("s3", "addressing"): ("auto", _parse_addressing),
+    ("s3", "addressing"): ("auto", _parse_choice("auto", "path", "virtual")),
     ("s3", "ca_bundle"): (None, _parse_text),
     ("s3", "requester_pays"): (False, _parse_flag),
     ("cache", "path"): (lambda: str(platformdirs.user_cache_path("datomfs")), _parse_folder),
+    ("cache", "size"): ("50GiB", _parse_capacity),
+    ("cache", "min_free"): ("1GiB", parse_size),
+    ("cache", "memory"): ("128MiB", _parse_capacity),
+    ("cache", "group_readable"): (False, _parse_flag),
     ("mount", "refresh_s"): (60, _parse_seconds),
     ("mount", "stall_s"): (30, _parse_seconds),
     ("mount", "list_versions"): (False, _parse_flag),
+    ("mount", "verify"): ("strict", _parse_choice("strict", "deferred")),
 }

@@ -34,6 +34,8 @@ def test_without_a_file_everything_has_its_default(quiet_home: Path) -> None:
     assert quiet_home / "config" / "datomfs" / "config.toml" == config.path == default_config_path()
     assert quiet_home / "cache" / "datomfs" == config.cache_path
     assert (60.0, 30.0, False) == (config.refresh_s, config.stall_s, config.list_versions)
+    assert (50 << 30, 1 << 30, 128 << 20) == (config.cache_size, config.cache_min_free, config.cache_memory)
+    assert (False, "strict") == (config.cache_group_readable, config.verify)
     assert S3Settings() == config.s3
     assert {} == config.projects
     assert {"default"} == {setting.origin for setting in config.settings.values()}
@@ -70,9 +72,14 @@ def test_every_setting_has_a_variable_of_its_name(file: Path, tmp_path: Path) ->
         "s3.ca_bundle": "/etc/ssl/acme.pem",
         "s3.requester_pays": "true",
         "cache.path": str(tmp_path),
+        "cache.size": "2TB",
+        "cache.min_free": "0",
+        "cache.memory": "64 MiB",
+        "cache.group_readable": "yes",
         "mount.refresh_s": "1.5",
         "mount.stall_s": "2",
         "mount.list_versions": "yes",
+        "mount.verify": "deferred",
     }
     variables = {f"DATOMFS_{name.replace('.', '_').upper()}": value for name, value in values.items()}
     config = load_config(file, variables)
@@ -80,6 +87,8 @@ def test_every_setting_has_a_variable_of_its_name(file: Path, tmp_path: Path) ->
     assert set(variables) == {setting.origin for setting in config.settings.values()}
     assert config.s3 == S3Settings("http://127.0.0.1:8333", "eu-central-1", "acme", "path", "/etc/ssl/acme.pem", True)
     assert (tmp_path, 1.5, 2.0, True) == (config.cache_path, config.refresh_s, config.stall_s, config.list_versions)
+    assert (2 * 10**12, 0, 64 << 20) == (config.cache_size, config.cache_min_free, config.cache_memory)
+    assert (True, "deferred") == (config.cache_group_readable, config.verify)
 
 
 def test_the_settings_of_a_bucket_are_all_in_the_list(file: Path) -> None:
@@ -97,6 +106,12 @@ def test_home_stands_for_itself_in_the_cache_path(file: Path, tmp_path: Path, mo
     monkeypatch.setenv("HOME", str(tmp_path))
     file.write_text('[cache]\npath = "~/blocks"\n', encoding="utf-8")
     assert tmp_path / "blocks" == load_config(file, {}).cache_path
+
+
+def test_sizes_in_the_file_are_bytes_or_have_a_unit(file: Path) -> None:
+    file.write_text("[cache]\nsize = 1000000\nmin_free = 0\nmemory = '1.5MiB'\n", encoding="utf-8")
+    config = load_config(file, {})
+    assert (1000000, 0, 3 << 19) == (config.cache_size, config.cache_min_free, config.cache_memory)
 
 
 # -- projects ------------------------------------------------------------------------------------------------------
@@ -145,7 +160,10 @@ def test_home_stands_for_itself_in_a_store(file: Path, tmp_path: Path, monkeypat
     ("text", "says"),
     [
         ("[gov]\nrepo = 'x'\n", "unknown section [gov]"),
-        ("[mount]\nrefresh = 5\n", "unknown key 'refresh' in [mount]; known are list_versions, refresh_s, stall_s"),
+        (
+            "[mount]\nrefresh = 5\n",
+            "unknown key 'refresh' in [mount]; known are list_versions, refresh_s, stall_s, verify",
+        ),
         ("[s3]\nsecret_access_key = 'x'\n", "unknown key 'secret_access_key' in [s3]"),
         ("mount = 5\n", "[mount] is not a section"),
         ("project = 5\n", "[project] is not a section"),
@@ -164,6 +182,16 @@ def test_home_stands_for_itself_in_a_store(file: Path, tmp_path: Path, monkeypat
         ("[project.'../x']\nstore = '/d'\n", "[project.../x]: '../x' is not a legal name"),
         ("[cache]\npath = 'blocks'\n", "the folder 'blocks' is relative"),
         ("[cache]\npath = 5\n", "5 is not a text"),
+        ("[cache]\nsize = 0\n", "0 is no room at all; it must be above 0"),
+        ("[cache]\nsize = '0GiB'\n", "'0GiB' is no room at all"),
+        ("[cache]\nmemory = 0\n", "0 is no room at all"),
+        ("[cache]\nsize = -1\n", "-1 is not a size between 0 and"),
+        ("[cache]\nmin_free = '-1GiB'\n", "'-1GiB' is not a size: write bytes, or a number and a unit such as 50GiB"),
+        ("[cache]\nsize = '50G'\n", "'50G' has an unknown unit 'G'; known are B, KiB,"),
+        ("[cache]\nsize = true\n", "True is not a size"),
+        ("[cache]\ngroup_readable = 'maybe'\n", "'maybe' is neither true nor false"),
+        ("[mount]\nverify = 'never'\n", "'never' is none of strict, deferred"),
+        ("[mount]\nverify = true\n", "True is none of strict, deferred"),
         ("[mount]\nrefresh_s = 0\n", "0 is not a number of seconds above 0"),
         ("[mount]\nstall_s = 'soon'\n", "'soon' is not a number of seconds above 0"),
         ("[mount]\nstall_s = true\n", "True is not a number of seconds above 0"),

@@ -52,6 +52,16 @@ def test_the_default_file_is_named_when_it_is_there(datomfs: Datomfs) -> None:
     assert (str(default_config_path()), "default") == told(datomfs)["config"]
 
 
+def test_sizes_are_bytes_for_programs_and_have_units_for_people(
+    datomfs: Datomfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATOMFS_CACHE_MEMORY", "1500000")
+    values = {line.split()[0]: line.split()[1] for line in datomfs("config", "show").lines}
+    assert ("50GiB", "1GiB", "1500KB") == tuple(values[f"cache.{key}"] for key in ("size", "min_free", "memory"))
+    assert (50 << 30, "default") == told(datomfs)["cache.size"]
+    assert (1500000, "DATOMFS_CACHE_MEMORY") == told(datomfs)["cache.memory"]
+
+
 def test_text_reads_like_words(datomfs: Datomfs) -> None:
     lines = datomfs("config", "show").lines
     values = {line.split()[0]: line.split()[1] for line in lines}
