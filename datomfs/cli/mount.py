@@ -21,6 +21,7 @@ from datomfs.errors import MountExtraMissing
 @click.option("--foreground", is_flag=True, help="Stay in this terminal and log to it.")
 @click.option("--list-versions", is_flag=True, help="List all versions in table directories.")
 @click.option("--refresh", "refresh_s", type=click.FloatRange(min=0, min_open=True), help="Seconds between re-reads.")
+@click.option("--cache-dir", type=click.Path(path_type=Path), help="The folder that keeps what was fetched.")
 @click.option("--pid-file", type=click.Path(path_type=Path), help="Where the daemon's pid goes.")
 @click.option("--log-file", type=click.Path(path_type=Path), help="Where the daemon logs to.")
 @click.pass_obj
@@ -32,6 +33,7 @@ def mount(
     foreground: bool,
     list_versions: bool,
     refresh_s: float | None,
+    cache_dir: Path | None,
     pid_file: Path | None,
     log_file: Path | None,
 ) -> None:
@@ -74,7 +76,7 @@ def mount(
         serve(
             mountpoint,
             portfolio,
-            PayloadReader(session.config.cache_path),
+            PayloadReader(Path(os.path.abspath(cache_dir or session.config.cache_path))),
             refresh_s=refresh_s or session.config.refresh_s,
             stall_s=session.config.stall_s,
             list_versions=list_versions or session.config.list_versions,

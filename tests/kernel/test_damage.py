@@ -145,3 +145,15 @@ def test_a_fetched_payload_needs_no_store_any_more(tmp_path: Path, stored_in_s3:
         stored_in_s3.store.put(version.key, BAD)
         file.seek(len(GOOD) - 10)
         assert GOOD[-10:] == file.read(10)
+
+
+@pytest.mark.s3
+def test_what_is_fetched_lies_where_the_command_says(
+    tmp_path: Path, stored_in_s3: StoredProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_in_s3.put("dm", GOOD)
+    monkeypatch.chdir(tmp_path)
+    with mounted(tmp_path, *store_options(stored_in_s3), "--cache-dir", "fetched") as mount:
+        assert GOOD == (mount.project / "dm.parquet").read_bytes()
+        assert len(GOOD) <= sum(path.stat().st_size for path in (tmp_path / "fetched").rglob("*") if path.is_file())
+        assert not (mount.desk.folder / "cache").exists()
