@@ -7,6 +7,7 @@ Rules are those of format.md §1 (keys) and design.md §2 (names in a mount); th
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from datomfs.errors import InvalidKey, InvalidTarget
@@ -23,6 +24,9 @@ VERSION_SUFFIX = ".parquet"
 SHORT_VERSION_DIGITS = 8
 
 _METADATA_KEY = re.compile(r"([^/]+)/\.metadata/metadata\.json")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SECOND = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # -- keys in a store -----------------------------------------------------------------------------------------------
@@ -125,6 +129,33 @@ def short_version(version: str, others: frozenset[str] | set[str]) -> str:
     return version
 
 
+class When(NamedTuple):
+    """A moment as it was written, and its last nanosecond since 1970: the end of a UTC day, or of a second.
+
+    It is over, and shows the same for good, once the clock is past `time_ns`; callers refuse one that is not.
+    """
+
+    text: str
+    time_ns: int
+
+
+def parse_when(text: str) -> When | None:
+    """The moment that `2026-03-31` (the end of that UTC day) or `20260331T235959Z` stands for, or None.
+
+    Without dashes or `T` there is no date: `20260331` is the prefix of a version (design.md §2).
+    """
+    try:
+        if _DAY.fullmatch(text):
+            end = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1, microseconds=-1)
+        elif _SECOND.fullmatch(text):
+            end = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC, microsecond=999_999)
+        else:
+            return None
+    except ValueError:
+        return None
+    return When(text, (end - _EPOCH) // timedelta(microseconds=1) * 1000 + 999)
+
+
 # -- targets on the command line -----------------------------------------------------------------------------------
 
 
@@ -143,3 +174,40 @@ def parse_target(text: str) -> Target:
     if not slash or "/" in table:
         raise InvalidTarget(text, "PROJECT/TABLE[@VERSION]")
     return Target(check_name(project), check_name(table), check_sha(version) if at else None)
+
+
+class Selection(NamedTuple):
+    """PROJECT[/TABLE][@VERSION|@DATE] as it was typed: one version, or what was current at a moment.
+
+    Without `table` it is every table of the project. `version` is a checked prefix and needs a table; `when` is the
+    moment; at most one of the two is there, and with neither the current versions are meant.
+    """
+
+    project: str
+    table: str | None = None
+    version: str | None = None
+    when: When | None = None
+
+    def __str__(self) -> str:
+        """The same as it is typed."""
+        at = self.version or (self.when.text if self.when else "")
+        return self.project + (f"/{self.table}" if self.table else "") + (f"@{at}" if at else "")
+
+
+_SELECTION_FORM = "PROJECT[/TABLE][@DATE] or PROJECT/TABLE@VERSION"
+_DATE_FORM = "PROJECT[/TABLE]@DATE, where DATE is a day that exists, YYYY-MM-DD, or YYYYMMDDTHHMMSSZ"
+
+
+def parse_selection(text: str) -> Selection:
+    """The parts of PROJECT[/TABLE][@VERSION|@DATE]. Raises InvalidTarget, InvalidName, InvalidSha."""
+    name, at, pin = text.partition("@")
+    project, slash, table = name.partition("/")
+    if "/" in table:
+        raise InvalidTarget(text, _SELECTION_FORM)
+    when = parse_when(pin)
+    if at and when is None and re.search("[-TZ]", pin):
+        raise InvalidTarget(text, _DATE_FORM)
+    if at and when is None and not slash:
+        raise InvalidTarget(text, _SELECTION_FORM)
+    version = check_sha(pin) if at and when is None else None
+    return Selection(check_name(project), check_name(table) if slash else None, version, when)

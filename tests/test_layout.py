@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datomfs.errors import InvalidKey, InvalidName, InvalidSha, InvalidTarget
+from datomfs.errors import InvalidKey, InvalidName, InvalidSha, InvalidTarget, UsageError
 from datomfs.layout import (
+    Selection,
     Target,
+    When,
     artifact_prefix,
     check_key,
     history_key,
@@ -16,9 +20,11 @@ from datomfs.layout import (
     metadata_key,
     metadata_path,
     parse_metadata_key,
+    parse_selection,
     parse_table_link_name,
     parse_target,
     parse_version_file_name,
+    parse_when,
     payload_key,
     short_version,
     snapshot_key,
@@ -134,6 +140,41 @@ def test_a_short_version_has_eight_digits_or_as_many_as_tell_it(version: str, ot
     assert 8 <= len(short)
 
 
+# -- moments ------------------------------------------------------------------------------------------------------
+
+
+def ns(*moment: int) -> int:
+    return int(datetime(*moment, tzinfo=UTC).timestamp()) * 10**9
+
+
+@pytest.mark.parametrize(
+    ("text", "next_ns"),
+    [
+        ("2026-03-31", ns(2026, 4, 1)),
+        ("2024-02-29", ns(2024, 3, 1)),
+        ("1970-01-01", ns(1970, 1, 2)),
+        ("1969-12-31", 0),
+        ("9999-12-31", ns(9999, 12, 31) + 86_400 * 10**9),
+        ("20260331T235959Z", ns(2026, 4, 1)),
+        ("20260331T000000Z", ns(2026, 3, 31, 0, 0, 1)),
+    ],
+)
+def test_a_moment_ends_with_the_last_nanosecond_of_its_day_or_second(text: str, next_ns: int) -> None:
+    assert When(text, next_ns - 1) == parse_when(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "20260331", "2026-02-30", "2025-02-29", "2026-13-01", "0000-01-01", "2026-3-1", "26-03-31", "2026-03-31Z",
+        "2026-03-31 ", "2026-03-31\n", "\uff12026-03-31", "2026-03-31T00:00:00Z", "20260331T250000Z",
+        "20260331T235960Z", "20260331T235959", "20260331t235959z",
+    ],
+)  # fmt: skip
+def test_other_texts_are_no_moment(text: str) -> None:
+    assert parse_when(text) is None
+
+
 # -- targets -------------------------------------------------------------------------------------------------------
 
 
@@ -179,3 +220,80 @@ def test_what_is_no_target_is_refused(text: str, refusal: type[Exception]) -> No
 def test_a_target_is_read_back_from_its_text(project: str, table: str, version: str | None) -> None:
     text = f"{project}/{table}" + (f"@{version}" if version else "")
     assert Target(project, table, version) == parse_target(text)
+
+
+# -- selections ---------------------------------------------------------------------------------------------------
+
+DAYS = st.dates().map(date.isoformat)
+SECONDS = st.datetimes().map(lambda moment: f"{moment.year:04}{moment:%m%dT%H%M%SZ}")
+NIGHT = When("2026-03-31", ns(2026, 4, 1) - 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "selection"),
+    [
+        ("STUDY_001", Selection("STUDY_001")),
+        ("STUDY_001@2026-03-31", Selection("STUDY_001", when=NIGHT)),
+        ("STUDY_001/dm", Selection("STUDY_001", "dm")),
+        ("STUDY_001/dm@8a3b21cc", Selection("STUDY_001", "dm", "8a3b21cc")),
+        ("STUDY_001/dm@20260331", Selection("STUDY_001", "dm", "20260331")),
+        ("STUDY_001/dm@2026-03-31", Selection("STUDY_001", "dm", when=NIGHT)),
+        (
+            "STUDY_001/dm@20260331T235959Z",
+            Selection("STUDY_001", "dm", when=When("20260331T235959Z", NIGHT.time_ns)),
+        ),
+        (f"a b/Name with (parens) - v2@{V}", Selection("a b", "Name with (parens) - v2", V)),
+    ],
+)
+def test_selections_are_read(text: str, selection: Selection) -> None:
+    assert selection == parse_selection(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal", "says"),
+    [
+        ("", InvalidName, "it is empty"),
+        ("a/b/c", InvalidTarget, "does not have the form PROJECT[/TABLE][@DATE] or PROJECT/TABLE@VERSION"),
+        ("STUDY_001@8a3b21cc", InvalidTarget, "or PROJECT/TABLE@VERSION"),
+        ("STUDY_001@20260331", InvalidTarget, "or PROJECT/TABLE@VERSION"),
+        ("STUDY_001@", InvalidTarget, "or PROJECT/TABLE@VERSION"),
+        ("STUDY_001@2026-02-30", InvalidTarget, "DATE is a day that exists, YYYY-MM-DD, or YYYYMMDDTHHMMSSZ"),
+        ("STUDY_001/dm@2026-02-30", InvalidTarget, "DATE is a day that exists"),
+        ("STUDY_001/dm@20260331T9", InvalidTarget, "DATE is a day that exists"),
+        ("STUDY_001/dm@", InvalidSha, "is not a version"),
+        ("STUDY_001/dm@8a3b2", InvalidSha, "is not a version"),
+        ("STUDY_001/dm@8A3B21CC", InvalidSha, "is not a version"),
+        ("STUDY_001/dm@8a3b21cc@8a3b21cc", InvalidSha, "is not a version"),
+        ("STUDY_001/", InvalidName, "it is empty"),
+        ("/dm", InvalidName, "it is empty"),
+        ("../x", InvalidName, "does not start with a letter"),
+        ("STUDY_001/dm.parquet", InvalidName, "not allowed"),
+    ],
+)
+def test_what_is_no_selection_is_refused(text: str, refusal: type[UsageError], says: str) -> None:
+    with pytest.raises(refusal) as caught:
+        parse_selection(text)
+    assert says in caught.value.what
+
+
+@given(NAMES, st.none() | NAMES, st.none() | DAYS | SECONDS)
+def test_a_dated_selection_is_read_back_from_its_text(project: str, table: str | None, when: str | None) -> None:
+    text = project + (f"/{table}" if table else "") + (f"@{when}" if when else "")
+    found = parse_selection(text)
+    assert (project, table, None) == found[:3]
+    assert text == str(found)
+
+
+@given(NAMES, NAMES, SHAS)
+def test_a_pinned_selection_is_read_back_from_its_text(project: str, table: str, sha: str) -> None:
+    selection = Selection(project, table, sha)
+    assert selection == parse_selection(str(selection))
+
+
+@given(st.dates(), st.times())
+def test_a_day_ends_with_its_last_second(day: date, at: time) -> None:
+    whole, second = parse_when(day.isoformat()), parse_when(f"{day.year:04}{day:%m%d}T{at:%H%M%S}Z")
+    assert whole is not None
+    assert second is not None
+    assert second.time_ns <= whole.time_ns
+    assert (second.time_ns == whole.time_ns) is (at.replace(microsecond=0) == time(23, 59, 59))
