@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from datomfs.errors import (
     DocumentInvalid,
@@ -86,6 +87,19 @@ class Table:
         if len(matches) > 1:
             raise VersionAmbiguous(self.project, self.name, version, tuple(entry.version for entry in matches))
         return self._version(matches[0])
+
+    def as_of(self, time_ns: int) -> TableVersion | None:
+        """The version that was the newest at a moment, or None where the history has none that old (design.md §2).
+
+        That is the entry with the latest timestamp at or before `time_ns` nanoseconds since 1970; of several in one
+        second the one that stands first. An entry without a timestamp that can be read is never it: nobody knows when
+        it came. A revert to an older version adds no entry, so it is not seen. Whether the moment is over, so that the
+        answer stays, is for the caller to check.
+        """
+        timed = ((entry.time_ns, entry) for entry in self.history.entries)
+        known = [(entry_ns, entry) for entry_ns, entry in timed if 0 != entry_ns <= time_ns]
+        # Of equals `max` takes the first.
+        return self._version(max(known, key=itemgetter(0))[1]) if known else None
 
     def _version(self, entry: HistoryEntry) -> TableVersion:
         return TableVersion(self.project, self.name, entry, payload_key(self.name, entry.data_sha))

@@ -26,7 +26,7 @@ from datomfs.errors import (
     VersionNotFound,
 )
 from datomfs.identity.metadata import metadata_sha
-from datomfs.layout import MANIFEST_KEY, history_key, metadata_key, payload_key, snapshot_key
+from datomfs.layout import MANIFEST_KEY, history_key, metadata_key, parse_when, payload_key, snapshot_key
 from datomfs.model.location import Location
 from datomfs.store.base import Store
 from datomfs.store.local import LocalStore
@@ -285,6 +285,66 @@ def test_without_a_manifest_what_the_table_says_is_all_there_is(store: Store, ca
     put_table(store, "ae", table_state(project="STUDY_002"))
     with pytest.raises(ProjectNotFound):
         catalog.check_project(catalog.read_table("ae"))
+
+
+# -- versions of a moment ------------------------------------------------------------------------------------------
+
+A, B, C = (letter * 64 for letter in "abc")
+DAY = parse_when("2026-03-31").time_ns
+
+
+def as_of(catalog: Catalog, time_ns: int, *history: tuple[str, object]) -> str | None:
+    """The version at a moment of a history of (version, timestamp), newest first; None stands for no timestamp."""
+    entries = [
+        {"version": version, "data_sha": X} | ({} if timestamp is None else {"timestamp": timestamp})
+        for version, timestamp in history
+    ]
+    put_table(catalog.store, "dm", table_state(X), history=entries)
+    found = catalog.read_table("dm").as_of(time_ns)
+    return found.version if found else None
+
+
+def test_a_moment_shows_the_newest_version_at_or_before_it(catalog: Catalog) -> None:
+    history = [(C, "2026-04-01T00:00:00Z"), (B, "2026-03-31T23:59:59Z"), (A, "2026-03-01T00:00:00Z")]
+    assert B == as_of(catalog, DAY, *history)
+    assert A == as_of(catalog, DAY - 10**9, *history)
+    assert C == as_of(catalog, DAY + 1, *history)
+    assert C == as_of(catalog, 2 * DAY, *history)
+
+
+def test_before_its_first_version_a_table_has_none(catalog: Catalog) -> None:
+    assert as_of(catalog, DAY, (A, "2026-04-01T00:00:00Z")) is None
+    assert as_of(catalog, DAY) is None
+
+
+def test_of_several_versions_in_one_second_the_one_written_last_is_shown(catalog: Catalog) -> None:
+    second = "2026-03-31T12:00:00Z"
+    assert B == as_of(catalog, DAY, (C, "2026-04-02T00:00:00Z"), (B, second), (A, second))
+    assert A == as_of(catalog, DAY, (A, second), (B, second))
+
+
+def test_where_clocks_disagreed_the_latest_timestamp_is_the_newest(catalog: Catalog) -> None:
+    history = [(C, "2026-03-10T00:00:00Z"), (B, "2026-03-20T00:00:00Z"), (A, "2026-03-01T00:00:00Z")]
+    assert B == as_of(catalog, DAY, *history)
+    assert C == as_of(catalog, parse_when("2026-03-15").time_ns, *history)
+
+
+@pytest.mark.parametrize("timestamp", [None, "yesterday", "2026-03-31"])
+def test_a_version_without_a_time_is_of_no_moment(catalog: Catalog, timestamp: object) -> None:
+    assert A == as_of(catalog, DAY, (B, timestamp), (A, "2026-03-01T00:00:00Z"))
+    assert as_of(catalog, DAY, (B, timestamp)) is None
+
+
+def test_the_version_of_a_moment_has_the_bytes_its_entry_names(store: Store, catalog: Catalog) -> None:
+    """Of a version that is recorded twice with other bytes, the moment tells which one is meant."""
+    history = [
+        {"version": A, "data_sha": Y, "timestamp": "2026-05-01T00:00:00Z"},
+        {"version": A, "data_sha": X, "timestamp": "2026-03-01T00:00:00Z"},
+    ]
+    put_table(store, "dm", table_state(Y), history=history)
+    found = catalog.read_table("dm").as_of(DAY)
+    assert found is not None
+    assert ("STUDY_001", "dm", A, payload_key("dm", X)) == (found.project, found.table, found.version, found.key)
 
 
 # -- hostile and damaged documents ---------------------------------------------------------------------------------
