@@ -46,41 +46,18 @@ class TableVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The state of one table: its current metadata and its history, read together."""
+class TableVersions:
+    """The versions of one table, as its history alone tells them: all that a pin or a moment needs."""
 
     project: str
     name: str
-    metadata: Metadata
     history: History
 
-    @property
-    def current(self) -> HistoryEntry | None:
-        """The entry of the current state, or None where the history lacks it.
-
-        That is the version its metadata recomputes to, else the one R would report (format.md §6).
-        """
-        found = self.history.find(metadata_sha(self.metadata.document))
-        if found is not None and found.data_sha == self.metadata.data_sha:
-            return found
-        same = [entry for entry in self.history.entries if entry.data_sha == self.metadata.data_sha]
-        dated = [entry for entry in same if entry.timestamp == self.metadata.created_at]
-        return next(iter(dated or same), None)
-
-    def resolve(self, version: str | None) -> TableVersion:
-        """The version with that prefix, or the current one.
+    def resolve(self, version: str) -> TableVersion:
+        """The version with that prefix. Raises VersionNotFound, VersionAmbiguous, InvalidSha.
 
         A pinned version takes its hashes from its history entry, never from the current metadata (format.md §6).
-        Raises VersionNotFound, VersionAmbiguous, InvalidSha; DocumentInvalid where the history lacks the current one.
         """
-        if version is None:
-            current = self.current
-            if current is None:
-                raise DocumentInvalid(
-                    f"the history of {self.project}/{self.name}",
-                    f"it has no entry for the current data {self.metadata.data_sha[:8]}",
-                )
-            return self._version(current)
         matches = self.history.matching(check_sha(version))
         if not matches:
             raise VersionNotFound(self.project, self.name, version)
@@ -105,6 +82,41 @@ class Table:
         return TableVersion(self.project, self.name, entry, payload_key(self.name, entry.data_sha))
 
 
+@dataclass(frozen=True, slots=True)
+class Table(TableVersions):
+    """The state of one table: its versions and its current metadata, read together."""
+
+    metadata: Metadata
+
+    @property
+    def current(self) -> HistoryEntry | None:
+        """The entry of the current state, or None where the history lacks it.
+
+        That is the version its metadata recomputes to, else the one R would report (format.md §6).
+        """
+        found = self.history.find(metadata_sha(self.metadata.document))
+        if found is not None and found.data_sha == self.metadata.data_sha:
+            return found
+        same = [entry for entry in self.history.entries if entry.data_sha == self.metadata.data_sha]
+        dated = [entry for entry in same if entry.timestamp == self.metadata.created_at]
+        return next(iter(dated or same), None)
+
+    def resolve(self, version: str | None) -> TableVersion:
+        """The version with that prefix, or the current one; the errors of `TableVersions.resolve`.
+
+        Raises DocumentInvalid where the history lacks the current one.
+        """
+        if version is not None:
+            return TableVersions.resolve(self, version)
+        current = self.current
+        if current is None:
+            raise DocumentInvalid(
+                f"the history of {self.project}/{self.name}",
+                f"it has no entry for the current data {self.metadata.data_sha[:8]}",
+            )
+        return self._version(current)
+
+
 class Catalog:
     """The artifacts of one project. Methods raise the errors of its store, DocumentError, and what they name."""
 
@@ -126,7 +138,15 @@ class Catalog:
         metadata = self._read_metadata(table)
         if metadata.kind != "table":
             raise NotATable(self.project, table, metadata.kind)
-        return Table(self.project, table, metadata, self.read_history(table))
+        return Table(self.project, table, self.read_history(table), metadata)
+
+    def read_versions(self, table: str) -> TableVersions:
+        """The versions of a table, of one document, for who knows from the manifest that it is one.
+
+        Nothing is checked but the history: what never was raises RecordedMissing as a lost history does, and a set
+        gives versions without payloads.
+        """
+        return TableVersions(self.project, table, self.read_history(table))
 
     def check_project(self, table: Table) -> None:
         """Raise ProjectNotFound where the store holds another project than the one it was taken for.

@@ -287,6 +287,29 @@ def test_without_a_manifest_what_the_table_says_is_all_there_is(store: Store, ca
         catalog.check_project(catalog.read_table("ae"))
 
 
+# -- the history alone ---------------------------------------------------------------------------------------------
+
+
+def test_versions_are_told_by_the_history_alone(store: Store, three: Catalog) -> None:
+    store.put(metadata_key("dm"), b"not even JSON")
+    store.put(MANIFEST_KEY, b"not even JSON")
+    found = three.read_versions("dm").resolve("aaaaaaab")
+    assert ("STUDY_001", "dm", Y, payload_key("dm", Y)) == (found.project, found.table, found.entry.data_sha, found.key)
+    with pytest.raises(VersionAmbiguous):
+        three.read_versions("dm").resolve("aaaaaa")
+    with pytest.raises(VersionNotFound):
+        three.read_versions("dm").resolve("abcdef")
+
+
+def test_versions_are_those_of_the_whole_table(three: Catalog) -> None:
+    assert three.read_table("dm").history == three.read_versions("dm").history
+
+
+def test_a_table_without_a_history_has_no_versions_to_read(catalog: Catalog) -> None:
+    with pytest.raises(RecordedMissing, match=r"dm/\.metadata/version_history\.json"):
+        catalog.read_versions("dm")
+
+
 # -- versions of a moment ------------------------------------------------------------------------------------------
 
 A, B, C = (letter * 64 for letter in "abc")
@@ -300,7 +323,8 @@ def as_of(catalog: Catalog, time_ns: int, *history: tuple[str, object]) -> str |
         for version, timestamp in history
     ]
     put_table(catalog.store, "dm", table_state(X), history=entries)
-    found = catalog.read_table("dm").as_of(time_ns)
+    found = catalog.read_versions("dm").as_of(time_ns)
+    assert found == catalog.read_table("dm").as_of(time_ns)
     return found.version if found else None
 
 
@@ -420,7 +444,7 @@ class Untouched:
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "datom", ".metadata", "dm\n", "dm\0"])
 def test_a_bad_name_never_reaches_a_store(name: str) -> None:
     catalog = Catalog("STUDY_001", Untouched())
-    for ask in (catalog.read_table, catalog.read_history, catalog.list_payloads):
+    for ask in (catalog.read_table, catalog.read_versions, catalog.read_history, catalog.list_payloads):
         with pytest.raises(InvalidName):
             ask(name)
     with pytest.raises(InvalidName):
