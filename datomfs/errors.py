@@ -5,6 +5,7 @@
     │   ├── InvalidName  InvalidSha  InvalidTarget  InvalidKey  ConfigInvalid
     ├── NotFound                          3      look with `datomfs ls` or `datomfs history`
     │   ├── ProjectNotFound  TableNotFound  VersionNotFound  VersionAmbiguous  FileMissing  NotATable
+    │   ├── AttributeNotFound  AttributeForeign
     ├── AccessError                       4      mend credentials, network, rights or space, then repeat
     │   ├── StoreError
     │   │   ├── ObjectMissing  ObjectChanged  ObjectExists  StoreMissing  StoreDenied  StoreUnreachable
@@ -194,6 +195,22 @@ class FileMissing(NotFound):
 
     path: str
     message = "no file {path}"
+
+
+@dataclass(eq=False)
+class AttributeNotFound(NotFound):
+    """Something in a mount has no extended attribute of that name."""
+
+    name: str
+    message = "no extended attribute {name!r}"
+
+
+@dataclass(eq=False)
+class AttributeForeign(NotFound):
+    """An extended attribute of a namespace that a mount does not have: access lists, security labels."""
+
+    name: str
+    message = "no extended attribute {name!r}: there is none outside of user."
 
 
 # -- access --------------------------------------------------------------------------------------------------------

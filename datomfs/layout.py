@@ -22,6 +22,7 @@ GOVERNANCE_PATH = ".datom/governance.json"
 
 VERSION_SUFFIX = ".parquet"
 SHORT_VERSION_DIGITS = 8
+XATTR_NAMESPACE = "user."
 
 _METADATA_KEY = re.compile(r"([^/]+)/\.metadata/metadata\.json")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -118,6 +119,11 @@ def parse_table_link_name(file_name: str) -> str | None:
     """The table that a file name in a project's directory stands for, or None."""
     table = file_name.removesuffix(VERSION_SUFFIX)
     return table if table != file_name and is_name(table) else None
+
+
+def xattr_name(field: str) -> str:
+    """The extended attribute that tells a field of a payload: `user.datom.verified`."""
+    return f"{XATTR_NAMESPACE}datom.{field}"
 
 
 def short_version(version: str, others: frozenset[str] | set[str]) -> str:

@@ -45,6 +45,8 @@ HINTLESS = {
     "UnreadableFile",
     "ObjectMissing",  # commands say RecordedMissing or TableNotFound instead
     "ObjectExists",
+    "AttributeNotFound",  # an errno in a mount, never read by people
+    "AttributeForeign",
     "CloneMismatch",  # two places disagree; the reason names them
     "NotMounted",
 }

@@ -30,6 +30,7 @@ from datomfs.layout import (
     snapshot_key,
     table_link_name,
     version_file_name,
+    xattr_name,
 )
 from datomfs.model.names import is_name
 
@@ -128,6 +129,10 @@ def test_a_link_stands_for_its_table(table: str) -> None:
 @pytest.mark.parametrize("name", ["dm", ".parquet", "../x.parquet", "datom.parquet", "@abcdef.parquet", "a/b.parquet"])
 def test_other_files_stand_for_no_table(name: str) -> None:
     assert parse_table_link_name(name) is None
+
+
+def test_attributes_stand_in_a_namespace_of_their_own() -> None:
+    assert "user.datom.verified" == xattr_name("verified")
 
 
 @given(VERSIONS, st.sets(VERSIONS, max_size=4), st.integers(0, 63))

@@ -1,17 +1,20 @@
 """From errors to errno: one table for everything a mount can answer.
 
 What a document names and the store lacks is EIO, never ENOENT: a reader must not take a lost version for one that
-never was. What somebody may not read is EACCES. ENOTUNIQ says that a version prefix is too short.
+never was. What somebody may not read is EACCES. ENOTUNIQ says that a version prefix is too short, ENODATA that there
+is no such extended attribute, EOPNOTSUPP that there will be none of that namespace, so that nobody asks file by file.
 """
 
 from __future__ import annotations
 
 import errno
 
-from datomfs.errors import DatomfsError, NotFound, StoreDenied, VersionAmbiguous
+from datomfs.errors import AttributeForeign, AttributeNotFound, DatomfsError, NotFound, StoreDenied, VersionAmbiguous
 
 _TABLE: tuple[tuple[type[BaseException], int], ...] = (
     (VersionAmbiguous, errno.ENOTUNIQ),
+    (AttributeNotFound, errno.ENODATA),
+    (AttributeForeign, errno.EOPNOTSUPP),
     (NotFound, errno.ENOENT),
     (StoreDenied, errno.EACCES),
     (DatomfsError, errno.EIO),

@@ -24,7 +24,7 @@ from datomfs.layout import payload_key
 from datomfs.model.timestamps import parse_timestamp_ns
 from datomfs.mount.single_flight import Progress, SingleFlight
 from datomfs.store.base import ObjectInfo, Store
-from datomfs.vfs.source import Current, Handle, ProjectView, TableView, VersionView
+from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView, VersionView
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +104,10 @@ class LiveSource:
         """What was last read of a table, or None."""
         known = self._tables.get((project, table))
         return known.value.view if known else None
+
+    def standing(self, project: str, table: str, version: str) -> Standing:
+        """What is known here of the bytes of a version."""
+        return Standing("pending", 0)
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project, at most `refresh_s` old."""

@@ -31,7 +31,7 @@ R = TypeVar("R")
 _BLOCK_SIZE = 128 << 10  # what the kernel reads at once; tools size their buffers by it
 _STAT_BLOCK = 512
 _NAME_LIMIT = 255
-_QUIET = frozenset({errno.ENOENT})  # every program probes for names that are not there
+_QUIET = frozenset({errno.ENOENT, errno.ENODATA, errno.EOPNOTSUPP})  # every program probes for what is not there
 
 
 def _answered(handler: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -84,6 +84,14 @@ class DatomOperations(pyfuse3.Operations):
     @_answered
     async def readlink(self, inode: pyfuse3.InodeT, ctx: pyfuse3.RequestContext) -> pyfuse3.FileNameT:
         return pyfuse3.FileNameT(os.fsencode(await self._tree.readlink(inode)))
+
+    @_answered
+    async def getxattr(self, inode: pyfuse3.InodeT, name: pyfuse3.XAttrNameT, ctx: pyfuse3.RequestContext) -> bytes:
+        return self._tree.getxattr(inode, os.fsdecode(name))
+
+    @_answered
+    async def listxattr(self, inode: pyfuse3.InodeT, ctx: pyfuse3.RequestContext) -> Sequence[pyfuse3.XAttrNameT]:
+        return [pyfuse3.XAttrNameT(os.fsencode(name)) for name in self._tree.listxattr(inode)]
 
     async def forget(self, inode_list: Sequence[tuple[pyfuse3.InodeT, int]]) -> None:
         for inode, count in inode_list:

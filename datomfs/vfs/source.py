@@ -19,6 +19,19 @@ Handle = NewType("Handle", int)
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What this machine knows of a payload's bytes.
+
+    `verified` is `full` (they were hashed here), `attested` (the store vouches for their hash), `pending` (not proven
+    yet), `unrecorded` (nothing was recorded that could prove them) or `failed` (they are not the recorded ones).
+    `cached` is how many bytes of them lie on this machine.
+    """
+
+    verified: str
+    cached: int
+
+
+@dataclass(frozen=True, slots=True)
 class Current:
     """The version of a table that is current: 64 hex digits, and when it became so."""
 
@@ -97,6 +110,10 @@ class Source(Protocol):
 
     def known_table(self, project: str, table: str) -> TableView | None:
         """What was last read of a table, however old; None before the first time. Asks nobody."""
+        ...
+
+    def standing(self, project: str, table: str, version: str) -> Standing:
+        """What is known here of the bytes of a version, 64 digits. Asks nobody: no store, and no network."""
         ...
 
     async def project(self, project: str) -> ProjectView:

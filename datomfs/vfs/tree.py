@@ -7,15 +7,25 @@ what stands between two awaits happens at once, so the inode table needs no lock
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from datomfs.errors import NotFound, ProjectNotFound, RecordedMissing, TableNotFound, VersionNotFound
+from datomfs.errors import (
+    AttributeForeign,
+    AttributeNotFound,
+    NotFound,
+    ProjectNotFound,
+    RecordedMissing,
+    TableNotFound,
+    VersionNotFound,
+)
 from datomfs.layout import (
     SHORT_VERSION_DIGITS,
+    XATTR_NAMESPACE,
     parse_table_link_name,
     parse_version_file_name,
     table_link_name,
     version_file_name,
+    xattr_name,
 )
 from datomfs.vfs.nodes import (
     ROOT_INODE,
@@ -75,6 +85,23 @@ class Tree:
     def getattr(self, inode: int) -> Attrs:
         """What a known inode looks like, as far as is known: asks nobody."""
         return self._attrs(self._nodes[inode])
+
+    def listxattr(self, inode: int) -> Sequence[str]:
+        """The names of a known inode's extended attributes; only payloads have any."""
+        return tuple(self._xattrs(inode))
+
+    def getxattr(self, inode: int, name: str) -> bytes:
+        """An extended attribute of a known inode. Raises AttributeNotFound, AttributeForeign.
+
+        The two are kept apart because `ls -l` asks each file for its access list and its label, unless the first answer
+        says that there are none on the whole file system: 1,000 versions took 105 ms instead of 17.
+        """
+        if not name.startswith(XATTR_NAMESPACE):
+            raise AttributeForeign(name)
+        value = self._xattrs(inode).get(name)
+        if value is None:
+            raise AttributeNotFound(name)
+        return value.encode()
 
     async def readdir(self, inode: int) -> Sequence[tuple[str, Node, Attrs]]:
         """What a directory lists, by name. What only resolves (older versions) is not in it."""
@@ -196,6 +223,13 @@ class Tree:
             case PayloadFile():
                 size, time_ns, ttl_s = node.size, node.time_ns, PIN_TTL_S
         return Attrs(inode_of(node), mode_of(node), size, time_ns, ttl_s)
+
+    def _xattrs(self, inode: int) -> Mapping[str, str]:
+        node = self._nodes[inode]
+        if not isinstance(node, PayloadFile):
+            return {}
+        standing = self._source.standing(node.project, node.table, node.version)
+        return {xattr_name("verified"): standing.verified, xattr_name("cached"): str(standing.cached)}
 
     def _known(self, project: str) -> ProjectView:
         """The project's view; a node of a table exists only after it was read."""

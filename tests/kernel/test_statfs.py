@@ -1,14 +1,9 @@
-"""What the mount says of itself as a file system, and of what it does not have."""
+"""What the mount says of itself as a file system."""
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 
 from tests.kernel.conftest import Shown
 from tests.mounts import kernel_test
@@ -32,10 +27,3 @@ def test_the_machine_lists_it_as_datomfs(shown: Shown) -> None:
         fields = [line.split() for line in mounts if line.split()[1] == str(shown.mount.path)]
     assert [["datomfs", "fuse.datomfs"]] == [[field[0], field[2]] for field in fields]
     assert {"ro", "nosuid", "nodev", "noexec"} <= set(fields[0][3].split(","))
-
-
-@pytest.mark.parametrize("ask", [lambda path: os.getxattr(path, "user.datom.version"), os.listxattr])
-def test_there_are_no_extended_attributes_yet(shown: Shown, ask: Callable[[Path], object]) -> None:
-    with pytest.raises(OSError) as caught:  # noqa: PT011
-        ask(shown.mount.project / "dm.parquet")
-    assert errno.EOPNOTSUPP == caught.value.errno

@@ -14,6 +14,8 @@ EXPECTED = {
         "ProjectNotFound", "TableNotFound", "VersionNotFound", "NotATable", "FileMissing",
     },
     errno.ENOTUNIQ: {"VersionAmbiguous"},
+    errno.ENODATA: {"AttributeNotFound"},
+    errno.EOPNOTSUPP: {"AttributeForeign"},
     errno.EACCES: {"StoreDenied"},
     errno.EIO: {
         "InvalidName", "InvalidSha", "InvalidTarget", "InvalidKey", "ConfigInvalid",

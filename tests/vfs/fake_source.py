@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from datomfs.errors import DatomfsError, ProjectNotFound, TableNotFound
-from datomfs.vfs.source import Current, Handle, ProjectView, TableView, VersionView
+from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView, VersionView
 
 
 def version(lead: str) -> str:
@@ -40,6 +40,7 @@ class FakeSource:
     """
 
     content: dict[str, dict[str, FakeTable] | DatomfsError]
+    standings: dict[tuple[str, str, str], Standing] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     opened: dict[Handle, tuple[str, str, str]] = field(default_factory=dict)
     _projects: dict[str, ProjectView] = field(default_factory=dict)
@@ -53,6 +54,9 @@ class FakeSource:
 
     def known_table(self, project: str, table: str) -> TableView | None:
         return self._tables.get((project, table))
+
+    def standing(self, project: str, table: str, version: str) -> Standing:
+        return self.standings.get((project, table, version), Standing("pending", 0))
 
     async def project(self, project: str) -> ProjectView:
         self.asked.append(project)
