@@ -31,6 +31,21 @@ class ObjectInfo:
     sha256: str | None = None
 
 
+class RangeBody(Protocol):
+    """The bytes of a range as they arrive; to be closed, also when not all were read."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Put the next bytes into `buffer`, at least one, and tell how many; 0 at the end of the range.
+
+        Raises StoreUnreachable when they stop coming.
+        """
+        ...
+
+    def close(self) -> None:
+        """No more of it is wanted."""
+        ...
+
+
 class Store(Protocol):
     """Objects of one namespace. Every method raises StoreMissing, StoreDenied and StoreUnreachable.
 
@@ -64,6 +79,13 @@ class Store(Protocol):
         """`length` bytes from `start`; fewer only where the object ends. Raises ObjectMissing, ObjectChanged.
 
         With `if_match` the bytes come from the object with that etag or not at all. Neither number is negative.
+        """
+        ...
+
+    def open_range(self, key: str, start: int, length: int, *, if_match: str | None = None) -> RangeBody:
+        """The same bytes as `get_range` gives, as a stream. `length` is at least 1; asked for once, never repeated.
+
+        Raises ObjectMissing, ObjectChanged.
         """
         ...
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import secrets
 import stat
@@ -109,6 +110,10 @@ class LocalStore:
             if if_match not in (None, self._info(key, os.fstat(descriptor)).etag):
                 raise ObjectChanged(self._url, key)
         return body
+
+    def open_range(self, key: str, start: int, length: int, *, if_match: str | None = None) -> io.BytesIO:
+        """Part of the file, read at once: who wants to stream from a folder has `local_path`."""
+        return io.BytesIO(self.get_range(key, start, length, if_match=if_match))
 
     def put(
         self,

@@ -11,8 +11,10 @@ from __future__ import annotations
 import base64
 import binascii
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -29,7 +31,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
-from botocore.parsers import ResponseParserError
+from botocore.parsers import ResponseParserError, RestXMLParser
 from urllib3.exceptions import HTTPError
 
 from datomfs.errors import (
@@ -49,6 +51,7 @@ from datomfs.layout import NAMESPACE, check_key
 from datomfs.model.location import Location
 from datomfs.model.s3 import S3Settings
 from datomfs.store.base import ObjectInfo, check_prefix, is_key
+from datomfs.store.s3_stream import Broken, Identity, RangeClient, RangeStream, Refused
 from datomfs.store.source import Source
 
 if TYPE_CHECKING:
@@ -102,6 +105,7 @@ class S3Store:
         self._session = session
         self._payer: Any = {"RequestPayer": "requester"} if settings.requester_pays else {}
         self._built: S3Client | None = None
+        self._built_ranges: RangeClient | None = None
 
     @property
     def url(self) -> str:
@@ -159,6 +163,12 @@ class S3Store:
         if not _is_whole_range(response.get("ContentRange"), start, last, len(body)):
             raise StoreUnreachable(self._url, key, f"it answered another range than bytes {start} to {last}")
         return body[:length]
+
+    def open_range(self, key: str, start: int, length: int, *, if_match: str | None = None) -> _Body:
+        """Part of the object as it comes, in one GET that is not repeated: whoever reads knows how far it got."""
+        name = self._name(key)
+        with self._door(key):
+            return _Body(self._ranges.get(name, start, length, if_match), partial(self._door, key))
 
     def put(
         self,
@@ -237,6 +247,24 @@ class S3Store:
                 self._built = self._build_client()
         return self._built
 
+    @property
+    def _ranges(self) -> RangeClient:
+        client = self._client
+        with _building:
+            if self._built_ranges is None:
+                self._built_ranges = self._build_ranges(client)
+        return self._built_ranges
+
+    def _build_ranges(self, client: S3Client) -> RangeClient:
+        identity = self._session.get_credentials()
+        if identity is None:
+            raise NoCredentialsError
+        # What boto3 makes of endpoint, region and addressing stands in the URLs it signs; which bucket, too.
+        url = client.generate_presigned_url("get_object", Params={"Bucket": self._bucket, "Key": "k"})
+        payer = {"x-amz-request-payer": "requester"} if self._payer else {}
+        base = url.partition("?")[0].removesuffix("/k")
+        return RangeClient(base, client.meta.region_name, cast("Identity", identity), self._settings.ca_bundle, payer)
+
     def _build_client(self) -> S3Client:
         config = Config(
             connect_timeout=_CONNECT_TIMEOUT_S,
@@ -293,6 +321,10 @@ class S3Store:
             yield
         except ClientError as error:
             raise self._refusal(error, key, conflict) from error
+        except Refused as error:
+            raise self._refusal(_as_client_error(error), key, conflict) from error
+        except Broken as error:
+            raise StoreUnreachable(self._url, key, str(error)) from error
         except (BotoCoreError, HTTPError, *_NOT_UNDERSTOOD, RecursionError) as error:
             raise self._fault(error, key) from error
 
@@ -349,10 +381,38 @@ class S3Store:
         return False
 
 
+class _Body:
+    """The stream of an answer, with the errors of its store."""
+
+    def __init__(self, stream: RangeStream, door: Callable[[], AbstractContextManager[None]]) -> None:
+        self._stream = stream
+        self._door = door
+
+    def readinto(self, buffer: memoryview) -> int:
+        """The next bytes. Raises StoreUnreachable."""
+        with self._door():
+            return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._stream.close()
+
+
 class _RangeEmpty(StoreError):
     """The range begins at or after the end of the object; never leaves this module."""
 
     message = "the range of {key} in {store} is empty"
+
+
+def _as_client_error(error: Refused) -> ClientError:
+    """A refusal as boto3 would have told it."""
+    headers = {name.lower(): value for name, value in error.headers.items()}
+    answer = {"status_code": error.status, "headers": headers, "body": error.body}
+    if error.status < HTTPStatus.BAD_REQUEST:
+        parsed: Any = {"Error": {"Code": "another range"}, "ResponseMetadata": {"HTTPStatusCode": error.status}}
+    else:
+        parsed = RestXMLParser().parse(answer, cast("Any", None))  # errors have no shape of their own
+    return ClientError(parsed, "GetObject")
 
 
 def _status(error: ClientError) -> int:

@@ -10,6 +10,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from datomfs.errors import (
     StoreMissing,
     UnreadableFile,
 )
-from datomfs.store.base import ObjectInfo, Store
+from datomfs.store.base import ObjectInfo, RangeBody, Store
 
 KEY = "dm/0123456789abcdef.parquet"
 ODD_KEY = "Name with (parens) - v2/.metadata/metadata.json"
@@ -43,6 +44,7 @@ ACTS: dict[str, Act] = {
     "get": lambda store, key, source: store.get(key),
     "get_with_info": lambda store, key, source: store.get_with_info(key),
     "get_range": lambda store, key, source: store.get_range(key, 0, 1),
+    "open_range": lambda store, key, source: store.open_range(key, 0, 1),
     "put": lambda store, key, source: store.put(key, b"one"),
     "put_if_absent": lambda store, key, source: store.put(key, b"one", if_absent=True),
     "put_if_match": lambda store, key, source: store.put(key, b"one", if_match="etag"),
@@ -50,6 +52,15 @@ ACTS: dict[str, Act] = {
     "delete": lambda store, key, source: store.delete(key),
 }
 """Everything a store does with one key; `source` is a file that holds `one`."""
+
+
+def read_stream(stream: RangeBody, step: int) -> bytes:
+    """All of a stream, asked for in steps."""
+    buffer = memoryview(bytearray(step))
+    parts = []
+    while count := stream.readinto(buffer):
+        parts.append(bytes(buffer[:count]))
+    return b"".join(parts)
 
 
 class StoreContract:
@@ -73,7 +84,7 @@ class StoreContract:
 
     @pytest.mark.parametrize("present", ["other", "dm/x", "d"])
     @pytest.mark.parametrize("key", ["dm", "d/m"])
-    @pytest.mark.parametrize("act", ["head", "get", "get_with_info", "get_range"])
+    @pytest.mark.parametrize("act", ["head", "get", "get_with_info", "get_range", "open_range"])
     def test_missing_object(self, store: Store, tmp_path: Path, act: str, key: str, present: str) -> None:
         """Also where its folder exists, where it is a folder, and where its folder is an object."""
         self.raw_put(store, present, b"1")
@@ -164,6 +175,35 @@ class StoreContract:
         store.delete(KEY)
         with pytest.raises(ObjectMissing):
             store.get_range(KEY, 0, 3, if_match=etag)
+
+    # -- open_range ------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("step", [1 << 10, 1 << 20, 1 << 24])
+    @pytest.mark.parametrize(("start", "length"), [(0, 1), (0, 3_000_001), (2_999_999, 2), (1234, 2_345_678)])
+    def test_stream_gives_the_range_in_order_and_then_nothing(
+        self, store: Store, start: int, length: int, step: int
+    ) -> None:
+        body = bytes(range(251)) * 12_000
+        self.raw_put(store, KEY, body)
+        with closing(store.open_range(KEY, start, length, if_match=store.head(KEY).etag)) as stream:
+            assert body[start : start + length] == read_stream(stream, step)
+            assert 0 == stream.readinto(memoryview(bytearray(10)))
+
+    def test_stream_that_is_given_up_disturbs_no_other(self, store: Store) -> None:
+        body = bytes(range(251)) * 12_000
+        self.raw_put(store, KEY, body)
+        for _ in range(3):
+            with closing(store.open_range(KEY, 0, len(body))) as stream:
+                assert 0 < stream.readinto(memoryview(bytearray(10)))
+        with closing(store.open_range(KEY, 5, 10)) as stream:
+            assert body[5:15] == read_stream(stream, 10)
+
+    def test_stream_of_a_changed_object(self, store: Store) -> None:
+        self.raw_put(store, KEY, b"0123456789")
+        etag = store.head(KEY).etag
+        self.raw_put(store, KEY, b"abcdefghij")
+        with pytest.raises(ObjectChanged):
+            store.open_range(KEY, 2, 3, if_match=etag)
 
     # -- put -------------------------------------------------------------------------------------------------------
 
