@@ -10,7 +10,7 @@
     │   ├── StoreError
     │   │   ├── ObjectMissing  ObjectChanged  ObjectExists  StoreMissing  StoreDenied  StoreUnreachable
     │   ├── RemoteUnreachable  RemoteDenied  PublishPending
-    │   └── FileUnwritable  NoSpace
+    │   └── FileUnwritable  NoSpace  CacheUnusable
     ├── IntegrityError                    5      the bytes are not the recorded ones: ask whoever keeps the store
     │   ├── PayloadMismatch  RecordedMissing  PayloadForeign
     ├── DocumentError                     6      a document cannot be read by this release, or by anyone
@@ -324,6 +324,16 @@ class NoSpace(AccessError):
     path: str
     message = "no space left on the disk of {path}"
     hint = "Free some space, then repeat. What was begun has been removed."
+
+
+@dataclass(eq=False)
+class CacheUnusable(AccessError):
+    """The folder of the cache cannot be worked on."""
+
+    path: str
+    reason: str
+    message = "the cache {path} cannot be used: {reason}"
+    hint = "Check the rights on that folder and the room on its disk, or name another with --cache-dir."
 
 
 # -- integrity -----------------------------------------------------------------------------------------------------

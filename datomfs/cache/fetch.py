@@ -1,120 +1,221 @@
-"""Bringing a whole object from a store into a file, in parallel ranges, hashed before the file has its name.
+"""Bringing ranges of objects from a store: several connections, the urgent first, again when one fails.
 
-Callers are the cache and `datomfs get`. A file appears under its name complete and proven, or not at all.
+A job is a range that one payload wants; its bytes are handed over in pieces as they come. What fails for a passing
+reason (no answer, an answer cut short or for another range, a fault of the server) is asked for again from where it
+broke off, after a pause that grows and is never the same twice, until nothing has come for the deadline. What fails for
+good (denied, gone, changed) fails at once. Jobs know nothing of files and proofs.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import secrets
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from threading import Lock, Thread
-from typing import BinaryIO
+import heapq
+import itertools
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from enum import IntEnum
+from threading import Condition, Event, Thread
+from typing import Protocol
 
-from datomfs.cache.proof import OnProgress, Recorded, hash_bytes
-from datomfs.errors import FileUnwritable, NoSpace, StoreUnreachable
-from datomfs.store.base import ObjectInfo, Store
+from datomfs.cache.block_file import PIECE
+from datomfs.errors import DatomfsError, StoreUnreachable
+from datomfs.store.base import Store
 
-_CONNECTIONS = 8
-_PART = 8 << 20
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A whole object in a file that waits for its name, and the SHA-256 of its bytes."""
-
-    path: Path
-    sha256: str
-
-
-def fetch_proven(
-    store: Store, info: ObjectInfo, recorded: Recorded, target: Path, on_progress: OnProgress = lambda: None
-) -> bool:
-    """Fetch the object `info` into `target` and prove it; False when nothing was recorded that could prove it.
-
-    Raises PayloadMismatch, ObjectMissing, ObjectChanged when it changed on the way, NoSpace, FileUnwritable, and the
-    store's errors.
-    """
-    with fetched(store, info, target.parent, on_progress) as file:
-        proven = recorded.check(file.sha256, f"{info.key} in {store.url}")
-        # Who asked for a file gets one that outlives a power cut. The cache does not wait for its disk: what a power
-        # cut leaves there is hashed before it is served.
-        with file.path.open("r+b") as complete:
-            os.fsync(complete.fileno())
-        file.path.replace(target)
-    return proven
+CONNECTIONS = 16
+_FIRST_PIECE = 256 << 10
+"""Who waits for the beginning of a range need not wait for a whole piece."""
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_IDLE_S = 10.0
 
 
-@contextmanager
-def fetched(store: Store, info: ObjectInfo, folder: Path, on_progress: OnProgress) -> Iterator[Fetched]:
-    """The object `info` in a file in `folder`, which is gone afterwards unless it was given another name.
+class Urgency(IntEnum):
+    """Who waits for a range: a reader, or nobody yet."""
 
-    Raises ObjectMissing, ObjectChanged when it changed on the way, NoSpace, FileUnwritable, and the store's errors.
-    """
-    path = folder / f".datomfs-{secrets.token_hex(8)}"
-    with disk_errors(folder):
-        file = path.open("x+b")  # not tempfile: its files are 0600, whatever the umask
+    DEMANDED = 0
+    AHEAD = 1
+
+
+class Delivery(Protocol):
+    """Takes the bytes of one job. Its methods are called from the thread that carries them."""
+
+    def receive(self, start: int, piece: memoryview) -> None:
+        """A piece has come; its memory is used again afterwards."""
+        ...
+
+    def finish(self, position: int, error: DatomfsError | None) -> None:
+        """The job is done: all came, or all up to `position` and no more for the reason given."""
+        ...
+
+
+class Receiver(Protocol):
+    """Whom jobs are for."""
+
+    @property
+    def etag(self) -> str:
+        """Which bytes are meant: those of the object with this etag, or none."""
+        ...
+
+    def begin(self, job: Job) -> Delivery:
+        """A job begins."""
+        ...
+
+
+@dataclass(order=True)
+class Job:
+    """A range to bring."""
+
+    urgency: Urgency
+    number: int
+    key: str = field(compare=False)
+    start: int = field(compare=False)
+    end: int = field(compare=False)
+    receiver: Receiver = field(compare=False)
+
+
+class Fetcher:
+    """The connections to one store, used from any thread. `deadline_s` is how long a job may get nowhere."""
+
+    def __init__(self, store: Store, *, deadline_s: float, connections: int = CONNECTIONS) -> None:
+        self._store = store
+        self._deadline_s = deadline_s
+        self._connections = connections
+        self._jobs: list[Job] = []
+        self._numbers = itertools.count()
+        self._changed = Condition()
+        self._threads = 0
+        self._idle = 0
+        self._ending = Event()
+
+    def submit(self, key: str, start: int, end: int, receiver: Receiver, urgency: Urgency) -> Job:
+        """Bring a range, as soon as a connection is free."""
+        job = Job(urgency, next(self._numbers), key, start, end, receiver)
+        with self._changed:
+            heapq.heappush(self._jobs, job)
+            if self._idle:
+                self._changed.notify()
+            elif self._threads < self._connections:
+                self._threads += 1
+                # Threads of our own: those of a pool would be waited for when the process ends.
+                Thread(target=self._work, name="datomfs-fetch", daemon=True).start()
+        return job
+
+    def hurry(self, job: Job) -> None:
+        """Somebody waits for a job that nobody waited for."""
+        with self._changed:
+            if job.urgency is not Urgency.DEMANDED and job in self._jobs:
+                job.urgency = Urgency.DEMANDED
+                heapq.heapify(self._jobs)
+
+    def withdraw(self, job: Job) -> bool:
+        """Take back a job that has not begun; False where it has."""
+        with self._changed:
+            if job not in self._jobs:
+                return False
+            self._jobs.remove(job)
+            heapq.heapify(self._jobs)
+            return True
+
+    def stop(self) -> None:
+        """Begin nothing more, and give up what waits to be tried again."""
+        self._ending.set()
+        with self._changed:
+            self._jobs.clear()
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        buffer = bytearray(PIECE)
+        while (job := self._next()) is not None:
+            self._bring(job, buffer)
+
+    def _next(self) -> Job | None:
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._jobs or self._ending.is_set(), _IDLE_S)
+            self._idle -= 1
+            if self._jobs:
+                return heapq.heappop(self._jobs)
+            self._threads -= 1
+            return None
+
+    def _bring(self, job: Job, buffer: bytearray) -> None:
+        position, pause_s = job.start, _FIRST_PAUSE_S
+        delivery = job.receiver.begin(job)
+        moved_s = time.monotonic()
+        error: DatomfsError | None = None
+        while position < job.end:
+            before = position
+            try:
+                position = self._bring_some(job, position, buffer, delivery)
+            except _Broken as broken:
+                position, error = broken.position, broken.error
+            except DatomfsError as final:
+                error = final
+                break
+            except Exception:
+                # A fault of ours must not leave readers waiting for a range that nobody brings.
+                log.exception("bringing %s from %s failed", job.key, self._store.url)
+                error = StoreUnreachable(self._store.url, job.key, "an unexpected fault, see the log")
+                break
+            now = time.monotonic()
+            if position > before:
+                moved_s, pause_s = now, _FIRST_PAUSE_S
+            if position < job.end:
+                if now + pause_s - moved_s > self._deadline_s or self._ending.is_set():
+                    break
+                log.debug("%s: %s; again in about %.1f s", job.key, error.what if error else "cut short", pause_s)
+                self._ending.wait(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret: it spreads requests
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        delivery.finish(position, error if position < job.end else None)
+
+    def _bring_some(self, job: Job, position: int, buffer: bytearray, delivery: Delivery) -> int:
+        """Up to where the bytes came. Raises _Broken for what may go better the next time."""
         try:
-            with file:
-                _fetch_ranges(store, info, file, on_progress)
-                file.seek(0)
-                sha256 = hash_bytes(file.readinto, on_progress)
-            yield Fetched(path, sha256)
-        finally:
-            path.unlink(missing_ok=True)
+            with closing(
+                self._store.open_range(job.key, position, job.end - position, if_match=job.receiver.etag)
+            ) as body:
+                size = _FIRST_PIECE
+                while position < job.end:
+                    target = memoryview(buffer)[: min(size, job.end - position)]
+                    count = _fill(body.readinto, target, time.monotonic() + self._deadline_s)
+                    if not count:
+                        raise StoreUnreachable(self._store.url, job.key, "the answer was cut short")
+                    delivery.receive(position, memoryview(buffer)[:count])
+                    position += count
+                    size = PIECE
+        except StoreUnreachable as error:
+            raise _Broken(position, error) from error
+        return position
 
 
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """What the disk of a folder refuses, as NoSpace or FileUnwritable."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(str(folder)) from error
-        raise FileUnwritable(str(folder), str(error.strerror)) from error
+class _Broken(Exception):
+    """A request that broke off at `position`, for a reason that may pass; never leaves this module."""
+
+    def __init__(self, position: int, error: DatomfsError) -> None:
+        super().__init__()
+        self.position = position
+        self.error = error
 
 
-def _fetch_ranges(store: Store, info: ObjectInfo, file: BinaryIO, on_progress: OnProgress) -> None:
-    """All parts of an object, several at a time; the first failure ends the rest."""
-    starts = deque(range(0, info.size, _PART))
-    failures: list[Exception] = []
-    writing = Lock()
+def _fill(readinto: Callable[[memoryview], int], target: memoryview, until_s: float) -> int:
+    """Read until `target` is full, the answer ends or breaks off, or time is up, for a server that sends byte by byte.
 
-    def fetch(start: int) -> None:
-        length = min(_PART, info.size - start)
-        data = store.get_range(info.key, start, length, if_match=info.etag)
-        if len(data) != length:
-            raise StoreUnreachable(store.url, info.key, f"{len(data)} bytes came where {length} were asked for")
-        with writing:
-            file.seek(start)
-            file.write(data)
-        on_progress()
-
-    def work() -> None:
-        while not failures:
-            try:
-                start = starts.popleft()
-            except IndexError:
-                return
-            try:
-                fetch(start)
-            except Exception as error:
-                failures.append(error)
-
-    # Threads of our own: those of a pool would be waited for when the process ends, with all the parts still to come.
-    threads = [Thread(target=work, name="datomfs-fetch", daemon=True) for _ in range(min(_CONNECTIONS, len(starts)))]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        starts.clear()  # interrupted, nobody wants the rest
-    if failures:
-        raise failures[0]
+    How many bytes came. Raises StoreUnreachable.
+    """
+    filled = 0
+    while filled < len(target) and (not filled or time.monotonic() < until_s):
+        try:
+            count = readinto(target[filled:])
+        except StoreUnreachable:
+            if not filled:
+                raise
+            break  # what came is good, and the next call tells the reason again
+        if not count:
+            break
+        filled += count
+    return filled

@@ -38,9 +38,9 @@ class FileIdentity(NamedTuple):
     ctime_ns: int
 
 
-def identify(fd: int) -> FileIdentity:
-    """The identity of an open file as it is now."""
-    stat = os.fstat(fd)
+def identify(file: int | Path) -> FileIdentity:
+    """The identity of a file as it is now, by its descriptor or its path. Raises OSError."""
+    stat = os.stat(file)
     return FileIdentity(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
@@ -62,6 +62,11 @@ class Recorded:
     parquet_sha: str | None
     data_sha: str
 
+    @property
+    def sha256(self) -> str:
+        """What the SHA-256 of the bytes should be, or could be."""
+        return self.parquet_sha or self.data_sha
+
     def check(self, actual: str, where: str) -> bool:
         """True when `actual` proves the bytes, False when nothing was recorded. Raises PayloadMismatch."""
         if self.parquet_sha is None:
@@ -77,6 +82,15 @@ class Proofs:
     def __init__(self) -> None:
         self._known: LRUCache[FileIdentity, str] = LRUCache(_REMEMBERED)
         self._lock = Lock()
+
+    def find(self, path: Path) -> str | None:
+        """The hash of a file as it is now, if it is known; reads nothing of it."""
+        try:
+            identity = identify(path)
+        except OSError:
+            return None
+        with self._lock:
+            return self._known.get(identity)
 
     def prove(self, fd: int, path: Path, on_progress: OnProgress) -> Proof:
         """What an open file holds now, hashed unless that was done before. Raises SourceChanged."""

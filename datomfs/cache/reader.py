@@ -1,149 +1,315 @@
-"""Open, proven payloads: in place from a folder store, from a local copy for everything else.
+"""Open payloads: files of a folder store in place, everything else by range through the cache.
 
-The first form of the cache (docs/decisions/0004): an object is fetched whole and hashed before its first byte is
-served, and kept under the name of its SHA-256. A copy from an earlier run is hashed once by this process before it is
-served, so bytes that rotted on disk are fetched again and never answered. The folder may be emptied at any time.
+`mount.live_source` and `datomfs cache warm` open payloads here. Which kind one gets depends on where the bytes lie;
+both give none before they are proven, unless proof is deferred.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import os
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock, Thread
+from typing import Protocol
 
-from datomfs.cache.fetch import disk_errors, fetched
-from datomfs.cache.proof import OnProgress, Proof, Proofs, Recorded, identify
-from datomfs.errors import PayloadMismatch, RecordedMissing, SourceChanged, StoreDenied
+from cachetools import LRUCache
+
+from datomfs.cache.block_memory import BlockMemory
+from datomfs.cache.blocks import Blocks
+from datomfs.cache.fetch import Fetcher
+from datomfs.cache.folder import CacheFolder
+from datomfs.cache.grid import Grid, footer_length, parquet_grid, plain_grid
+from datomfs.cache.in_place import FilePayload, open_in_place
+from datomfs.cache.prefetch import Planner
+from datomfs.cache.proof import OnProgress, Proofs, Recorded
+from datomfs.cache.proving import Prover, Proving, Verify
+from datomfs.cache.remote import RemotePayload
+from datomfs.cache.standing import Verified
+from datomfs.errors import PayloadMismatch, RecordedMissing, SourceChanged, StoreDenied, StoreError
 from datomfs.store.base import ObjectInfo, Store
 
 log = logging.getLogger(__name__)
 
+SMALL = 1 << 20
+"""Objects up to here come whole, in one request, and are hashed: to ask for an attestation would cost another."""
 
-@dataclass(slots=True)
-class OpenPayload:
-    """A proven payload, open for reading; every byte it gives comes from the file that was proven.
+_TAIL = 64 << 10
+_LARGEST_TAIL = 1 << 20
+_GRIDS = 256
+_FAILURES = 4096
 
-    What moves the file's timestamps need not be a change: a backup's hard link does, and so does a cache that is
-    emptied. So a file that looks changed is proven again before it is given up.
-    """
 
-    fd: int
-    path: Path
-    proof: Proof
-    proofs: Proofs
+class Payload(Protocol):
+    """An open payload."""
 
     @property
     def size(self) -> int:
         """Its bytes."""
-        return self.proof.identity.size
+        ...
 
-    def read(self, offset: int, length: int, on_progress: OnProgress) -> bytes:
-        """Up to `length` bytes from `offset`, fewer only at the end. May wait for a disk. Raises SourceChanged."""
-        data = os.pread(self.fd, length, offset)
-        if self._changed():
-            self._prove_again(on_progress)
-            data = os.pread(self.fd, length, offset)
-            if self._changed():
-                raise SourceChanged(str(self.path))
-        return data
+    @property
+    def cached(self) -> int:
+        """How many of them are on this machine."""
+        ...
+
+    @property
+    def verified(self) -> Verified:
+        """What has been seen of them so far."""
+        ...
 
     def read_nowait(self, offset: int, length: int) -> bytes | None:
-        """The same where the bytes are in memory and the file is unchanged, else None: never waits for a disk."""
-        buffer = bytearray(max(0, min(length, self.size - offset)))
-        if not buffer:
-            return b""
-        try:
-            count = os.preadv(self.fd, [buffer], offset, os.RWF_NOWAIT)
-        except OSError:
-            return None
-        return bytes(buffer) if count == len(buffer) and not self._changed() else None
+        """Up to `length` bytes from `offset`, fewer only at the end, if nothing has to be waited for; else None."""
+        ...
+
+    def read(self, offset: int, length: int, on_progress: OnProgress) -> bytes:
+        """The same, whatever it takes. Raises IntegrityError, and the errors of the store."""
+        ...
 
     def close(self) -> None:
-        """Give the file back."""
-        os.close(self.fd)
+        """Give it back."""
+        ...
 
-    def _changed(self) -> bool:
-        # Looked at after a read: a change before or during it shows in the timestamps.
-        return identify(self.fd) != self.proof.identity
 
-    def _prove_again(self, on_progress: OnProgress) -> None:
-        proof = self.proofs.prove(self.fd, self.path, on_progress)
-        if proof.sha256 != self.proof.sha256:
-            raise SourceChanged(str(self.path))
-        self.proof = proof
+@dataclass
+class _Turn:
+    """Who opens one payload at the moment, and how many would like to."""
+
+    lock: AbstractContextManager[bool] = field(default_factory=Lock)
+    waiting: int = 0
 
 
 class PayloadReader:
-    """Payloads of any store, proven. Safe to use from several threads, and beside other processes on one folder."""
+    """Payloads of any store. Safe to use from several threads, and beside other processes on one folder.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    `memory` bounds the bytes kept in memory, `stall_s` is how long fetching may get nowhere before readers get an
+    error.
+    """
+
+    def __init__(self, folder: CacheFolder, *, memory: int, verify: Verify, stall_s: float) -> None:
+        self._folder = folder
+        self._memory = BlockMemory(memory)
+        self._verify = verify
+        self._stall_s = stall_s
         self._proofs = Proofs()
-        self._unrecorded: dict[tuple[str, str, str], str] = {}
-        """What the bytes of objects turned out to be that nobody recorded; by store, key and etag."""
+        self._prover = Prover()
+        self._fetchers: dict[Store, Fetcher] = {}
+        self._remote: dict[tuple[str, str, str], RemotePayload] = {}
+        self._failed: LRUCache[tuple[str, str, str], bool] = LRUCache(_FAILURES)
+        self._opening: dict[str, _Turn] = {}
+        self._grids: LRUCache[str, Grid] = LRUCache(_GRIDS)
+        self._lock = Lock()
 
-    def open(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: OnProgress) -> OpenPayload:
-        """The payload `info`, proven against what was recorded; hashing or fetching it may take its time.
+    def close(self) -> None:
+        """End what runs in the background. Payloads are closed by who opened them."""
+        self._prover.stop()
+        for fetcher in list(self._fetchers.values()):
+            fetcher.stop()
+        self._folder.close()
 
-        Raises PayloadMismatch, RecordedMissing, SourceChanged, NoSpace, FileUnwritable, and the store's errors.
+    def open(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: OnProgress) -> Payload:
+        """The payload `info` of a listing, proven or about to be, as `verify` wants it; that may take its time.
+
+        Raises PayloadMismatch, RecordedMissing, SourceChanged, and the store's errors.
         """
         where = f"{info.key} in {store.url}"
         local = store.local_path(info.key)
         if local is not None:
-            return self._open(local, recorded, where, on_progress)
+            return self._open_file(local, recorded, where, self._verify, on_progress)
+        with self._alone(recorded.sha256):
+            return (
+                self._open_shared(store, info)
+                or self._open_copy(store, info, recorded, where, on_progress)
+                or self._open_remote(store, info, recorded, where, on_progress)
+            )
+
+    def standing(self, store: Store, info: ObjectInfo, recorded: Recorded) -> tuple[Verified, int]:
+        """What is known of a payload's bytes, and how many are on this machine; asks no store and reads no payload."""
+        local = store.local_path(info.key)
+        if local is not None:
+            return self._standing_of_file(local, recorded), info.size
         source = (store.url, info.key, info.etag)
-        sha256 = recorded.parquet_sha or self._unrecorded.get(source, recorded.data_sha)
-        copy = self._copy_path(sha256)
+        with self._lock:
+            payload = self._remote.get(source)
+            if payload is not None:
+                return payload.verified, payload.cached
+            if source in self._failed:
+                return Verified.FAILED, 0
+        if self._folder.holds(recorded.sha256, info.size):
+            return Verified.FULL, info.size
+        return Verified.PENDING, self._folder.counted(self._folder.partial_name(recorded.sha256))
+
+    @contextmanager
+    def _alone(self, sha256: str) -> Iterator[None]:
+        """One opens a payload, the others wait for it: they find it open, or its copy complete."""
+        with self._lock:
+            turn = self._opening.setdefault(sha256, _Turn())
+            turn.waiting += 1
         try:
-            return self._open(copy, Recorded(sha256, recorded.data_sha), where, on_progress)
+            with turn.lock:
+                yield
+        finally:
+            with self._lock:
+                turn.waiting -= 1
+                if not turn.waiting:
+                    del self._opening[sha256]
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    def _open_file(
+        self, path: Path, recorded: Recorded, where: str, verify: Verify, on_progress: OnProgress
+    ) -> FilePayload:
+        payload = open_in_place(path, recorded, where, self._proofs)
+        if verify is Verify.DEFERRED:
+            payload.prove_behind()
+            return payload
+        try:
+            payload.prove(on_progress)
+        except BaseException:
+            payload.close()
+            raise
+        return payload
+
+    def _standing_of_file(self, path: Path, recorded: Recorded) -> Verified:
+        known = self._proofs.find(path)
+        if known is None:
+            return Verified.PENDING
+        try:
+            return Verified.FULL if recorded.check(known, str(path)) else Verified.UNRECORDED
+        except PayloadMismatch:
+            return Verified.FAILED
+
+    def _open_copy(
+        self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
+    ) -> Payload | None:
+        """The complete copy in the cache, if there is one and it is what it should be."""
+        sha256 = recorded.sha256
+        for name in (sha256, self._folder.partial_name(sha256)):
+            if self._folder.holds(name, info.size):
+                payload, proving = self._make(store, info, recorded, where, name)
+                if payload.blocks.is_on_disk:
+                    try:
+                        proving.believe_copy() if name == sha256 else proving.prove(on_progress)
+                    except PayloadMismatch:
+                        payload.close()
+                        continue
+                    return self._share(store, payload)
+                payload.close()
+        # Somebody else's, or of an older release: its digests prove nothing, its SHA-256 does.
+        copy = self._folder.place(sha256)
+        try:
+            return self._open_file(copy, Recorded(sha256, recorded.data_sha), where, Verify.STRICT, on_progress)
         except RecordedMissing:
-            pass  # never fetched, or the folder was emptied
+            return None
         except (PayloadMismatch, SourceChanged, StoreDenied) as error:
             log.warning("the cached copy of %s is of no use, fetching it again: %s", where, error.what)
             with suppress(OSError):
                 copy.unlink()
-        payload = self._fetch(store, info, recorded, on_progress)
-        if recorded.parquet_sha is None:
-            self._unrecorded[source] = payload.proof.sha256
+            return None
+
+    # -- by range --------------------------------------------------------------------------------------------------
+
+    def _open_shared(self, store: Store, info: ObjectInfo) -> RemotePayload | None:
+        """The payload, if somebody has it open already and it is good."""
+        with self._lock:
+            payload = self._remote.get((store.url, info.key, info.etag))
+            if payload is None or payload.failure is not None:
+                return None
+            payload.acquire()
+            return payload
+
+    def _open_remote(
+        self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
+    ) -> RemotePayload:
+        attested, tail = None, b""
+        if info.size > SMALL:
+            info, tail = self._look(store, info)
+            attested = info.sha256
+            on_progress()
+        payload, proving = self._make(store, info, recorded, where, self._name(store, info, recorded))
+        try:
+            if attested is not None:
+                proving.believe_store(attested)
+            if tail:
+                payload.follow(self._planner(recorded.sha256, payload, tail, on_progress))
+            if not payload.is_open:
+                payload.open_gate(on_progress)
+        except BaseException:
+            if payload.failure is not None:
+                self._failed[store.url, info.key, info.etag] = True
+            payload.close()
+            raise
+        return self._share(store, payload)
+
+    def _make(
+        self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, name: str
+    ) -> tuple[RemotePayload, Proving]:
+        blocks = Blocks(self._folder, self._memory, name, info.size)
+        payload = RemotePayload(self._fetcher(store), info, where, blocks, Planner(plain_grid(info.size)))
+        payload.acquire()
+        return payload, Proving(store, payload, recorded, self._verify, self._prover)
+
+    def _share(self, store: Store, payload: RemotePayload) -> RemotePayload:
+        """Let others who open it use it too, as long as anybody does."""
+        key = (store.url, payload.info.key, payload.info.etag)
+
+        def forget() -> None:
+            with self._lock:
+                if self._remote.get(key) is payload:
+                    del self._remote[key]
+
+        payload.on_unused = forget
+        with self._lock:
+            self._remote[key] = payload
         return payload
 
-    def _open(self, path: Path, recorded: Recorded, where: str, on_progress: OnProgress) -> OpenPayload:
-        try:
-            # Without O_NONBLOCK a named pipe that stands in the folder would be waited for.
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            try:
-                proof = self._proofs.prove(fd, path, on_progress)
-                recorded.check(proof.sha256, where)
-            except BaseException:
-                os.close(fd)
-                raise
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise RecordedMissing(where) from error
-        except OSError as error:
-            raise StoreDenied(str(path.parent), path.name, str(error.strerror)) from error
-        return OpenPayload(fd, path, proof, self._proofs)
+    def _fetcher(self, store: Store) -> Fetcher:
+        with self._lock:
+            if store not in self._fetchers:
+                self._fetchers[store] = Fetcher(store, deadline_s=self._stall_s)
+            return self._fetchers[store]
 
-    def _fetch(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: OnProgress) -> OpenPayload:
-        """Bring an object into the folder, where it lies under the name of its SHA-256 from then on."""
-        incoming = self._path / "incoming"
-        with disk_errors(incoming):
-            incoming.mkdir(parents=True, exist_ok=True)
-        with fetched(store, info, incoming, on_progress) as file:
-            recorded.check(file.sha256, f"{info.key} in {store.url}")
-            copy = self._copy_path(file.sha256)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                file.path.replace(copy)
-            except BaseException:
-                os.close(fd)
-                raise
-            proof = Proof(identify(fd), file.sha256)
-        # Nobody writes to it any more, and it was hashed a moment ago: it need not settle to be believed.
-        self._proofs.remember(proof)
-        return OpenPayload(fd, copy, proof, self._proofs)
+    def _look(self, store: Store, info: ObjectInfo) -> tuple[ObjectInfo, bytes]:
+        """What the store attests for the object, and its end, where parquet has its footer: two requests at once."""
+        length = min(info.size, max(_TAIL, min(info.size >> 12, _LARGEST_TAIL)))
+        tail: list[bytes] = []
 
-    def _copy_path(self, sha256: str) -> Path:
-        return self._path / "objects" / sha256[:2] / sha256
+        def fetch_tail() -> None:
+            try:
+                tail.append(store.get_range(info.key, info.size - length, length, if_match=info.etag))
+            except StoreError as error:
+                log.debug("the end of %s did not come: %s", info.key, error.what)
+
+        thread = Thread(target=fetch_tail, name="datomfs-tail", daemon=True)
+        thread.start()
+        now = store.head(info.key)
+        thread.join()
+        return now, tail[0] if tail and now.etag == info.etag else b""
+
+    def _name(self, store: Store, info: ObjectInfo, recorded: Recorded) -> str:
+        """Bytes that are proven as they come lie under the SHA-256, whatever place they come from; all others apart."""
+        sha256 = recorded.sha256
+        if info.sha256 == sha256:
+            return self._folder.partial_name(sha256)
+        source = hashlib.sha256("\0".join((store.url, info.key, info.etag)).encode()).hexdigest()
+        return self._folder.partial_name(f"{sha256}-{source[:16]}")
+
+    def _planner(self, sha256: str, payload: RemotePayload, tail: bytes, on_progress: OnProgress) -> Planner:
+        """The plans along the object's own layout; its end is here already."""
+        grid = self._grids.get(sha256)
+        if grid is None:
+            grid = self._read_grid(payload, tail, on_progress)
+            self._grids[sha256] = grid
+        return Planner(grid)
+
+    def _read_grid(self, payload: RemotePayload, tail: bytes, on_progress: OnProgress) -> Grid:
+        size = payload.size
+        payload.put(size - len(tail), tail)
+        length = footer_length(tail)
+        if length is None or length > size:
+            return plain_grid(size)
+        if length > len(tail):
+            tail = payload.fetch(size - length, size - len(tail), on_progress) + tail
+        return parquet_grid(size, tail[-length:]) or plain_grid(size)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from datomfs.cli.daemonize import daemon_side, start_daemon
-from datomfs.cli.output import emit_line
+from datomfs.cli.output import SizeOption, emit_line
 from datomfs.cli.read import store_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import MountExtraMissing
@@ -22,6 +22,10 @@ from datomfs.errors import MountExtraMissing
 @click.option("--list-versions", is_flag=True, help="List all versions in table directories.")
 @click.option("--refresh", "refresh_s", type=click.FloatRange(min=0, min_open=True), help="Seconds between re-reads.")
 @click.option("--cache-dir", type=click.Path(path_type=Path), help="The folder that keeps what was fetched.")
+@click.option("--cache-size", type=SizeOption(), help="How much that folder may hold, for example 200GiB.")
+@click.option(
+    "--verify", type=click.Choice(["strict", "deferred"]), help="When bytes are served: after their proof, or before."
+)
 @click.option("--pid-file", type=click.Path(path_type=Path), help="Where the daemon's pid goes.")
 @click.option("--log-file", type=click.Path(path_type=Path), help="Where the daemon logs to.")
 @click.pass_obj
@@ -34,6 +38,8 @@ def mount(
     list_versions: bool,
     refresh_s: float | None,
     cache_dir: Path | None,
+    cache_size: int | None,
+    verify: str | None,
     pid_file: Path | None,
     log_file: Path | None,
 ) -> None:
@@ -66,8 +72,6 @@ def mount(
         from datomfs.mount.daemon import serve
     except ModuleNotFoundError as error:
         raise MountExtraMissing(str(error.name)) from error
-    from datomfs.cache.reader import PayloadReader
-
     logger = logging.getLogger("datomfs")
     logger.setLevel(min(logging.INFO, logger.level))
     pid_path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +80,7 @@ def mount(
         serve(
             mountpoint,
             portfolio,
-            PayloadReader(Path(os.path.abspath(cache_dir or session.config.cache_path))),
+            session.payload_reader(cache_dir=cache_dir, cache_size=cache_size, verify=verify),
             refresh_s=refresh_s or session.config.refresh_s,
             stall_s=session.config.stall_s,
             list_versions=list_versions or session.config.list_versions,

@@ -17,10 +17,28 @@ from typing import Any
 import click
 
 from datomfs.errors import FileUnwritable
+from datomfs.model.sizes import parse_size
 
 Record = Mapping[str, Any]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+class SizeOption(click.ParamType[int]):
+    """An option's size above 0, as `model.sizes` reads it."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The bytes."""
+        try:
+            size = parse_size(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not size:
+            self.fail("it must be above 0", param, ctx)
+        return size
+
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 

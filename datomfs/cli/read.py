@@ -173,7 +173,7 @@ def get(
     \b
     Example: datomfs get STUDY_001/dm@8a3b21cc -o dm.parquet
     """
-    from datomfs.cache.fetch import fetch_proven
+    from datomfs.cache.download import fetch_proven
     from datomfs.cache.proof import Recorded
 
     catalog, _, version = _resolve(session, target, store_url, project_name)

@@ -15,6 +15,8 @@ from datomfs.model.location import Location, parse_store_url
 from datomfs.model.names import check_name
 
 if TYPE_CHECKING:
+    from datomfs.cache.folder import CacheFolder
+    from datomfs.cache.reader import PayloadReader
     from datomfs.catalog.portfolio import Portfolio
     from datomfs.config import Config
     from datomfs.model.s3 import S3Settings
@@ -78,6 +80,28 @@ class Session:
                 str(self.config.path), f"{lack}; add [project.NAME] with a store, or give --store and --project"
             )
         return Portfolio({name: settings.location for name, settings in configured.items()}, self.open_store)
+
+    def cache_folder(self, path: Path | None = None, size: int | None = None) -> CacheFolder:
+        """The folder of the cache, under the limits of the settings where options name no other."""
+        from datomfs.cache.folder import CacheFolder, Limits
+
+        config = self.config
+        limits = Limits(size or config.cache_size, config.cache_min_free, group_readable=config.cache_group_readable)
+        return CacheFolder((path or config.cache_path).absolute(), limits)
+
+    def payload_reader(
+        self, *, cache_dir: Path | None = None, cache_size: int | None = None, verify: str | None = None
+    ) -> PayloadReader:
+        """What opens payloads, in place or through the cache."""
+        from datomfs.cache.proving import Verify
+        from datomfs.cache.reader import PayloadReader
+
+        return PayloadReader(
+            self.cache_folder(cache_dir, cache_size),
+            memory=self.config.cache_memory,
+            verify=Verify(verify or self.config.verify),
+            stall_s=self.config.stall_s,
+        )
 
     def _s3_settings(self, project: str) -> S3Settings:
         own = self.config.projects.get(project)

@@ -16,7 +16,8 @@ from typing import Generic, TypeVar
 import trio
 
 from datomfs.cache.proof import Recorded
-from datomfs.cache.reader import OpenPayload, PayloadReader
+from datomfs.cache.reader import Payload, PayloadReader
+from datomfs.cache.standing import Verified
 from datomfs.catalog.catalog import Catalog, Table
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import AccessError, RecordedMissing, StoreUnreachable
@@ -68,7 +69,8 @@ class _Aged(Generic[T]):
 class _Shared:
     """An open payload, and how many handles and reads use it: the last to leave closes the file."""
 
-    payload: OpenPayload
+    payload: Payload
+    what: str
     users: int = 0
 
 
@@ -107,7 +109,13 @@ class LiveSource:
 
     def standing(self, project: str, table: str, version: str) -> Standing:
         """What is known here of the bytes of a version."""
-        return Standing("pending", 0)
+        state = self._tables.get((project, table))
+        entry = state.value.table.resolve(version) if state else None
+        info = state.value.payloads.get(entry.key) if state and entry else None
+        if state is None or entry is None or info is None:
+            return Standing(Verified.PENDING, 0)
+        recorded = Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
+        return Standing(*self._reader.standing(state.value.store, info, recorded))
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project, at most `refresh_s` old."""
@@ -129,7 +137,8 @@ class LiveSource:
         recorded = Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
 
         async def prove(progress: Progress) -> _Shared:
-            return _Shared(await self._in_thread(self._reader.open, state.store, info, recorded, progress.report))
+            payload = await self._in_thread(self._reader.open, state.store, info, recorded, progress.report)
+            return _Shared(payload, what)
 
         what = f"{project}/{table}@{version[:8]}"
         shared = await self._do(("open", project, entry.key), prove, what, self._stall_s, _close_unused)
@@ -153,7 +162,7 @@ class LiveSource:
                 shared.users -= 1
                 _close_unused(shared)
 
-        return await self._do(("read", handle, offset, length), read, str(shared.payload.path), self._stall_s)
+        return await self._do(("read", handle, offset, length), read, shared.what, self._stall_s)
 
     def close(self, handle: Handle) -> None:
         """Give an open payload back."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
+from datomfs.cache.folder import CacheFolder, Limits
 from datomfs.cache.proof import Recorded
+from datomfs.cache.proving import Verify
+from datomfs.cache.reader import PayloadReader
 from datomfs.store.base import ObjectInfo, Store
 from datomfs.store.memory import MemoryStore
 
@@ -29,7 +33,21 @@ def recorded(body: bytes) -> Recorded:
 def put(store: Store, body: bytes) -> ObjectInfo:
     """An object with these bytes under KEY, as a listing shows it."""
     store.put(KEY, body)
-    return store.head(KEY)
+    (info,) = [found for found in store.list() if found.key == KEY]
+    return info
+
+
+def make_reader(
+    path: Path,
+    *,
+    quota: int = 1 << 30,
+    min_free: int = 0,
+    memory: int = 64 << 20,
+    verify: Verify = Verify.STRICT,
+    stall_s: float = 30.0,
+) -> PayloadReader:
+    """A reader over a cache in the folder `path`."""
+    return PayloadReader(CacheFolder(path, Limits(quota, min_free)), memory=memory, verify=verify, stall_s=stall_s)
 
 
 def nothing() -> None:
@@ -47,9 +65,14 @@ class RemoteStore(MemoryStore):
         self.ask: Callable[[int], object] = lambda start: None
         self.answer: Answer = lambda start, data: data
         self.ranges: list[tuple[int, int]] = []
+        self.heads = 0
         self.most_at_once = 0
         self._at_once = 0
         self._counting = threading.Lock()
+
+    def head(self, key: str) -> ObjectInfo:
+        self.heads += 1
+        return super().head(key)
 
     def get_range(self, key: str, start: int, length: int, *, if_match: str | None = None) -> bytes:
         with self._counting:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from datomfs.cache.block_file import MAP_SUFFIX
 from datomfs.cache.proof import Recorded
-from datomfs.cache.reader import OpenPayload, PayloadReader
+from datomfs.cache.reader import Payload, PayloadReader
+from datomfs.cache.standing import Verified
 from datomfs.errors import (
-    FileUnwritable,
     PayloadMismatch,
     RecordedMissing,
     SourceChanged,
@@ -24,7 +26,7 @@ from datomfs.errors import (
 from datomfs.model.location import Location
 from datomfs.store.base import ObjectInfo, Store
 from datomfs.store.local import LocalStore
-from tests.cache.stores import KEY, RemoteStore, nothing, put, recorded, sha256
+from tests.cache.stores import KEY, RemoteStore, make_reader, nothing, put, recorded, sha256
 
 BODY = bytes(range(256)) * 1000
 LONG_AGO_NS = 10**18
@@ -52,11 +54,6 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-@pytest.fixture
-def reader(cache: Path) -> PayloadReader:
-    return PayloadReader(cache)
-
-
 @pytest.fixture(autouse=True)
 def no_descriptor_left() -> Iterator[None]:
     """Every test gives back what it opened, also when opening failed."""
@@ -65,7 +62,26 @@ def no_descriptor_left() -> Iterator[None]:
     assert set() == set(os.listdir("/proc/self/fd")) - before
 
 
-def read_all(payload: OpenPayload) -> bytes:
+@pytest.fixture
+def new_reader(no_descriptor_left: None, cache: Path) -> Iterator[Callable[..., PayloadReader]]:
+    """Makes readers over the cache, each as a daemon of its own would have it."""
+    readers: list[PayloadReader] = []
+
+    def make(path: Path = cache, **options: Any) -> PayloadReader:
+        readers.append(make_reader(path, **options))
+        return readers[-1]
+
+    yield make
+    for reader in readers:
+        reader.close()
+
+
+@pytest.fixture
+def reader(new_reader: Callable[..., PayloadReader]) -> PayloadReader:
+    return new_reader()
+
+
+def read_all(payload: Payload) -> bytes:
     """All bytes of a payload, which is closed."""
     try:
         return payload.read(0, payload.size + 1, nothing)
@@ -79,8 +95,9 @@ def open_and_read(reader: PayloadReader, store: Store, info: ObjectInfo, record:
 
 
 def copies(cache: Path) -> list[str]:
-    """The files of a cache, by path."""
-    return sorted(str(path.relative_to(cache)) for path in cache.rglob("*") if path.is_file())
+    """The objects of a cache, by path, without their maps."""
+    found = [path for folder in ("objects", "partial") for path in (cache / folder).rglob("*") if path.is_file()]
+    return sorted(str(path.relative_to(cache)) for path in found if path.suffix != MAP_SUFFIX)
 
 
 def rewrite(path: Path, body: bytes) -> None:
@@ -219,7 +236,7 @@ def test_what_moves_the_times_but_not_the_bytes_is_proven_again(
     payload.close()
 
 
-# -- copies --------------------------------------------------------------------------------------------------------
+# -- through the cache ---------------------------------------------------------------------------------------------
 
 
 def test_a_remote_payload_is_fetched_once_and_lies_under_its_sha(
@@ -228,8 +245,14 @@ def test_a_remote_payload_is_fetched_once_and_lies_under_its_sha(
     info = put(remote_store, BODY)
     for _ in range(3):
         assert BODY == open_and_read(reader, remote_store, info, recorded(BODY))
-    assert 1 == len(remote_store.ranges)
+    assert [(0, len(BODY))] == remote_store.ranges
     assert [f"objects/{sha256(BODY)[:2]}/{sha256(BODY)}"] == copies(cache)
+
+
+def test_a_small_object_costs_one_request(reader: PayloadReader, remote_store: RemoteStore) -> None:
+    info = put(remote_store, BODY)
+    open_and_read(reader, remote_store, info, recorded(BODY))
+    assert (1, 0) == (len(remote_store.ranges), remote_store.heads)
 
 
 def test_what_nothing_can_prove_is_fetched_once_and_again_when_it_changed(
@@ -239,7 +262,9 @@ def test_what_nothing_can_prove_is_fetched_once_and_again_when_it_changed(
     for body in (BODY, BODY[::-1]):
         info = put(remote_store, body)
         for _ in range(3):
-            assert body == open_and_read(reader, remote_store, info, record)
+            payload = reader.open(remote_store, info, record, nothing)
+            assert Verified.UNRECORDED == payload.verified
+            assert body == read_all(payload)
     assert 2 == len(remote_store.ranges)
 
 
@@ -251,42 +276,41 @@ def test_equal_bytes_of_two_objects_are_one_copy(reader: PayloadReader, remote_s
     assert 1 == len(remote_store.ranges)
 
 
-def test_a_copy_is_hashed_as_it_is_fetched_and_not_again(reader: PayloadReader, remote_store: RemoteStore) -> None:
-    steps: list[None] = []
-    info = put(remote_store, BODY)
-    for _ in range(3):
-        reader.open(remote_store, info, recorded(BODY), lambda: steps.append(None)).close()
-    assert 2 == len(steps)  # the part that came, and its hash
-
-
-def test_a_copy_of_an_earlier_run_is_hashed_not_fetched(
-    reader: PayloadReader, remote_store: RemoteStore, cache: Path
+def test_a_copy_of_an_earlier_run_needs_no_store(
+    reader: PayloadReader, new_reader: Callable[..., PayloadReader], remote_store: RemoteStore
 ) -> None:
     info = put(remote_store, BODY)
     open_and_read(reader, remote_store, info, recorded(BODY))
-    steps: list[None] = []
-    PayloadReader(cache).open(remote_store, info, recorded(BODY), lambda: steps.append(None)).close()
-    assert (1, 1) == (len(remote_store.ranges), len(steps))
+    remote_store.delete(KEY)
+    payload = new_reader().open(remote_store, info, recorded(BODY), nothing)
+    assert (Verified.FULL, len(BODY)) == (payload.verified, payload.cached)
+    assert BODY == read_all(payload)
+
+
+def test_a_copy_of_the_first_release_is_hashed_as_a_whole(
+    reader: PayloadReader, remote_store: RemoteStore, cache: Path
+) -> None:
+    """It has no map."""
+    info = put(remote_store, BODY)
+    copy = cache / "objects" / sha256(BODY)[:2] / sha256(BODY)
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(BODY)
+    assert BODY == open_and_read(reader, remote_store, info, recorded(BODY))
+    assert [] == remote_store.ranges
 
 
 @pytest.mark.expected_warnings
 @pytest.mark.parametrize("record", [recorded(BODY), Recorded(None, sha256(BODY))])
 @pytest.mark.parametrize("damage", [BODY[::-1], BODY[:-1], b""])
 def test_a_damaged_copy_is_fetched_again(
-    reader: PayloadReader,
-    remote_store: RemoteStore,
-    cache: Path,
-    caplog: pytest.LogCaptureFixture,
-    record: Recorded,
-    damage: bytes,
+    reader: PayloadReader, remote_store: RemoteStore, cache: Path, record: Recorded, damage: bytes
 ) -> None:
     info = put(remote_store, BODY)
     open_and_read(reader, remote_store, info, record)
     rewrite(cache / copies(cache)[0], damage)
     assert BODY == open_and_read(reader, remote_store, info, record)
     assert 2 == len(remote_store.ranges)
-    assert 1 == len(caplog.messages)
-    assert "the cached copy of dm/aaaaaaaa.parquet in memory:remote is of no use" in caplog.text
+    assert BODY == (cache / copies(cache)[0]).read_bytes()
 
 
 @pytest.mark.expected_warnings
@@ -302,28 +326,28 @@ def test_a_damaged_copy_of_what_nothing_can_prove_is_fetched_again(
 
 @pytest.mark.expected_warnings
 def test_a_damaged_copy_is_no_answer_when_the_store_is_away(
-    reader: PayloadReader, remote_store: RemoteStore, cache: Path
+    reader: PayloadReader, new_reader: Callable[..., PayloadReader], remote_store: RemoteStore, cache: Path
 ) -> None:
     info = put(remote_store, BODY)
     open_and_read(reader, remote_store, info, recorded(BODY))
     rewrite(cache / copies(cache)[0], BODY[::-1])
 
-    def away(start: int, data: bytes) -> bytes:
-        raise StoreUnreachable(remote_store.url, KEY, "away")
+    def denied(start: int, data: bytes) -> bytes:
+        raise StoreDenied(remote_store.url, KEY, "away")
 
-    remote_store.answer = away
+    remote_store.answer = denied
+    payload = new_reader().open(remote_store, info, recorded(BODY), nothing)
     with pytest.raises(StoreUnreachable):
-        reader.open(remote_store, info, recorded(BODY), nothing)
-    assert [] == copies(cache)
+        payload.read(0, 10, nothing)
+    payload.close()
 
 
 @pytest.mark.expected_warnings
-def test_a_folder_in_the_place_of_a_copy_is_an_error_not_a_crash(
+def test_a_folder_in_the_place_of_a_copy_is_read_past(
     reader: PayloadReader, remote_store: RemoteStore, cache: Path
 ) -> None:
     (cache / "objects" / sha256(BODY)[:2] / sha256(BODY)).mkdir(parents=True)
-    with pytest.raises(FileUnwritable):
-        reader.open(remote_store, put(remote_store, BODY), recorded(BODY), nothing)
+    assert BODY == open_and_read(reader, remote_store, put(remote_store, BODY), recorded(BODY))
 
 
 def test_emptying_the_cache_does_not_disturb_who_reads(
@@ -359,17 +383,26 @@ def test_many_open_one_payload_at_once(reader: PayloadReader, remote_store: Remo
     assert 1 == len(copies(cache))
 
 
-@pytest.mark.parametrize("place", ["", "objects", "incoming"])
-def test_a_cache_that_cannot_be_written_is_named(remote_store: RemoteStore, cache: Path, place: str) -> None:
+@pytest.mark.expected_warnings
+@pytest.mark.parametrize("place", ["", "objects", "partial", "index.sqlite3"])
+def test_reading_goes_on_without_a_cache_that_cannot_be_written(
+    reader: PayloadReader, remote_store: RemoteStore, cache: Path, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
     file = cache / place
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(b"a file where a folder belongs")
-    with pytest.raises(FileUnwritable) as caught:
-        PayloadReader(cache).open(remote_store, put(remote_store, BODY), recorded(BODY), nothing)
-    assert caught.value.path.startswith(str(cache))
-    assert [] == [name for name in copies(cache) if name.startswith("incoming/")]
+    if place == "index.sqlite3":
+        file.mkdir()
+    else:
+        file.write_bytes(b"a file where a folder belongs")
+    info = put(remote_store, BODY)
+    for _ in range(2):
+        assert BODY == open_and_read(reader, remote_store, info, recorded(BODY))
+    assert f"the cache {cache} takes nothing: " in caplog.text
 
 
-def test_a_cache_on_a_read_only_disk_is_named(remote_store: RemoteStore) -> None:
-    with pytest.raises(FileUnwritable):
-        PayloadReader(Path("/proc/datomfs")).open(remote_store, put(remote_store, BODY), recorded(BODY), nothing)
+@pytest.mark.expected_warnings
+def test_reading_goes_on_without_a_cache_on_a_read_only_disk(
+    new_reader: Callable[..., PayloadReader], remote_store: RemoteStore
+) -> None:
+    reader = new_reader(Path("/proc/datomfs"))
+    assert BODY == open_and_read(reader, remote_store, put(remote_store, BODY), recorded(BODY))

@@ -117,6 +117,7 @@ class Runner:
                     await test(Bench(source, project, store, clock))
                 finally:
                     source.close_all()
+                    self._reader.close()
                     nursery.cancel_scope.cancel()
 
         try:

@@ -27,7 +27,7 @@ EXPECTED = {
         "NotAClone", "CloneBusy", "CloneDirty", "CloneDiverged", "CloneMismatch", "RemoteRefused", "WriteConflict",
         "DirectoryNotEmpty", "RemoteNotEmpty", "NamespaceOccupied",
         "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "UnmountBusy",
-        "FuseMissing", "MountExtraMissing", "MountFailed",
+        "FuseMissing", "MountExtraMissing", "MountFailed", "CacheUnusable",
     },
 }  # fmt: skip
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
-from datomfs.cache.reader import PayloadReader
 from datomfs.errors import ProjectNotFound, StoreDenied, StoreUnreachable, TableNotFound
 from datomfs.layout import MANIFEST_KEY, history_key
 from datomfs.vfs.source import Current, VersionView
+from tests.cache.stores import make_reader
 from tests.mount.bench import REFRESH_S, STALL_S, Bench, Runner
 from tests.mounts import PROJECT
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Runner:
-    return Runner(PayloadReader(tmp_path / "cache"))
+    return Runner(make_reader(tmp_path / "cache"))
 
 
 # -- views and their age -------------------------------------------------------------------------------------------

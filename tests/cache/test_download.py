@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from datomfs.cache.fetch import _PART, fetch_proven
+from datomfs.cache.download import _PART, fetch_proven
 from datomfs.cache.proof import Recorded
 from datomfs.errors import (
     DatomfsError,

@@ -1,0 +1,220 @@
+"""What the cache holds, in a small database: bytes, last use and pins of each object, for all processes at once.
+
+An entry is named like its file. Its bytes are counted before they are written (`reserve`), so the quota holds for what
+is in flight too, whoever asked for it; a process that dies leaves an entry that is too large until its object is next
+opened (`settle`), never one that is too small. SQLite in WAL mode: several processes and users may share it, a killed
+one leaves nothing to mend. It knows names and numbers, no files.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+_BUSY_S = 5.0
+_TOUCH_S = 60.0
+"""How much older than now a last use must be to be written down again: eviction needs no finer order."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+  name TEXT PRIMARY KEY, bytes INTEGER NOT NULL DEFAULT 0, used REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_use ON objects (used, bytes);
+CREATE TABLE IF NOT EXISTS pins (name TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS total (one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL);
+INSERT OR IGNORE INTO total SELECT 1, COALESCE(SUM(bytes), 0) FROM objects;
+CREATE TRIGGER IF NOT EXISTS inserted AFTER INSERT ON objects BEGIN UPDATE total SET bytes = bytes + NEW.bytes; END;
+CREATE TRIGGER IF NOT EXISTS changed AFTER UPDATE OF bytes ON objects
+  BEGIN UPDATE total SET bytes = bytes + NEW.bytes - OLD.bytes; END;
+CREATE TRIGGER IF NOT EXISTS deleted AFTER DELETE ON objects BEGIN UPDATE total SET bytes = bytes - OLD.bytes; END;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of the cache: bytes as counted, last use in seconds since 1970, and its pin's label, if it has one."""
+
+    name: str
+    bytes: int
+    used_s: float
+    pin: str | None
+
+
+class Index:
+    """The database of one cache folder. Safe to use from several threads. Every method raises sqlite3.Error."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = Lock()
+        self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # A power cut may lose the last entries, never the file: lost ones come back with the next use.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'deleted'").fetchone():
+                with self._transaction():
+                    for statement in _statements(_SCHEMA):
+                        self._db.execute(statement)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._db.close()
+
+    def total(self) -> int:
+        """All bytes counted."""
+        with self._lock:
+            return int(self._db.execute("SELECT bytes FROM total").fetchone()[0])
+
+    def entries(self) -> Iterator[Entry]:
+        """Every object and every pin, least recently used first; a pin without an object has no bytes."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT o.name, o.bytes, o.used, p.label FROM objects o LEFT JOIN pins p USING (name) "
+                "UNION ALL SELECT name, 0, 0, label FROM pins WHERE name NOT IN (SELECT name FROM objects) ORDER BY 3"
+            ).fetchall()
+        return (Entry(*row) for row in rows)
+
+    def find(self, name: str) -> Entry | None:
+        """The entry of an object, or None."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT o.name, o.bytes, o.used, p.label FROM objects o LEFT JOIN pins p USING (name) WHERE o.name = ?",
+                (name,),
+            ).fetchone()
+        return Entry(*row) if row else None
+
+    def reserve(
+        self, name: str, count: int, *, quota: int, in_use: frozenset[str], remove: Callable[[str], None]
+    ) -> bool:
+        """Count `count` more bytes for an object, if that keeps all within `quota`.
+
+        What has not been used for longest goes first to make room, apart from pins and from `in_use`; `remove` takes
+        away an object's files. False, and nothing is counted, where there is not enough that may go.
+        """
+        with self._transaction():
+            self._upsert(name, count)
+            victims = self._victims(self._total() - quota, in_use | {name})
+            if victims is None:
+                self._db.execute("UPDATE objects SET bytes = bytes - ? WHERE name = ?", (count, name))
+                return False
+            self._remove(victims, remove)
+            return True
+
+    def evict(self, count: int, *, in_use: frozenset[str], remove: Callable[[str], None]) -> int:
+        """Remove what has not been used for longest until `count` bytes are gone, or all that may go; the bytes."""
+        with self._transaction():
+            before = self._total()
+            victims = self._victims(count, in_use)
+            if victims is None:
+                victims = self._removable(in_use)
+            self._remove(victims, remove)
+            return before - self._total()
+
+    def release(self, name: str, count: int) -> None:
+        """Take back bytes that were reserved and did not come."""
+        with self._transaction():
+            self._db.execute("UPDATE objects SET bytes = MAX(0, bytes - ?) WHERE name = ?", (count, name))
+
+    def settle(self, name: str, count: int) -> None:
+        """What an object's files really hold, and that it is in use now."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO objects VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bytes = ?2, used = ?3",
+                (name, count, time.time()),
+            )
+
+    def touch(self, name: str) -> None:
+        """An object is in use now."""
+        now = time.time()
+        with self._lock:
+            row = self._db.execute("SELECT used FROM objects WHERE name = ?", (name,)).fetchone()
+        if row and now - row[0] > _TOUCH_S:
+            with self._transaction():
+                self._db.execute("UPDATE objects SET used = ? WHERE name = ?", (now, name))
+
+    def rename(self, name: str, new: str) -> None:
+        """An object got another name, and takes the place of what had it."""
+        with self._transaction():
+            self._db.execute("DELETE FROM objects WHERE name = ?", (new,))
+            self._db.execute("UPDATE objects SET name = ? WHERE name = ?", (new, name))
+
+    def delete(self, name: str) -> None:
+        """Forget an object."""
+        with self._transaction():
+            self._db.execute("DELETE FROM objects WHERE name = ?", (name,))
+
+    def pin(self, name: str, label: str) -> None:
+        """Keep an object from eviction, whether it is there yet or not; `label` tells people what it is."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO pins VALUES (?, ?)", (name, label))
+
+    def unpin(self, name: str) -> bool:
+        """Let an object be evicted again; whether it was pinned."""
+        with self._transaction():
+            return self._db.execute("DELETE FROM pins WHERE name = ?", (name,)).rowcount > 0
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _total(self) -> int:
+        return int(self._db.execute("SELECT bytes FROM total").fetchone()[0])
+
+    def _upsert(self, name: str, count: int) -> None:
+        self._db.execute(
+            "INSERT INTO objects VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bytes = bytes + ?2",
+            (name, count, time.time()),
+        )
+
+    def _victims(self, count: int, spared: frozenset[str]) -> list[str] | None:
+        """Who goes to free `count` bytes, or None where all that may go are not enough."""
+        victims: list[str] = []
+        if count <= 0:
+            return victims
+        for name, size in self._candidates():
+            if name not in spared:
+                victims.append(name)
+                count -= size
+                if count <= 0:
+                    return victims
+        return None
+
+    def _removable(self, spared: frozenset[str]) -> list[str]:
+        return [name for name, _ in self._candidates() if name not in spared]
+
+    def _candidates(self) -> Iterator[tuple[str, int]]:
+        return iter(
+            self._db.execute("SELECT name, bytes FROM objects WHERE name NOT IN (SELECT name FROM pins) ORDER BY used")
+        )
+
+    def _remove(self, victims: Sequence[str], remove: Callable[[str], None]) -> None:
+        # Files first: a process that dies in between leaves an entry without bytes, not bytes that nobody counts.
+        for name in victims:
+            remove(name)
+            self._db.execute("DELETE FROM objects WHERE name = ?", (name,))
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one: `executescript` would end the transaction it runs in."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

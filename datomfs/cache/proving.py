@@ -1,0 +1,206 @@
+"""How a remote payload is proven before it is served (design.md §3, "Proof before bytes").
+
+Its SHA-256 was recorded when it was written. The bytes are proven when the store attests that SHA-256 for the very
+object (its etag) they come from; when all of them are here and have been hashed; or when they were hashed here before
+and still have their digests. `strict` serves nothing earlier; `deferred` serves, and hashes when all is here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+
+from datomfs.cache.block_file import PIECE
+from datomfs.cache.extents import Range
+from datomfs.cache.fetch import Urgency
+from datomfs.cache.proof import OnProgress, Recorded
+from datomfs.cache.remote import RemotePayload
+from datomfs.cache.standing import Verified
+from datomfs.errors import DatomfsError, PayloadMismatch
+from datomfs.store.base import Store
+
+log = logging.getLogger(__name__)
+
+_GET = 8 << 20
+_WINDOW = 8 * _GET
+_NICENESS = 10
+
+
+class Verify(StrEnum):
+    """When a payload must be proven: before its first byte is served, or when all of it is here."""
+
+    STRICT = "strict"
+    DEFERRED = "deferred"
+
+
+class Proving:
+    """The proof of one remote payload: opens its gate, or marks it as failed. Safe to use from several threads.
+
+    `attested` is the SHA-256 that the store attests for the object, None where it attests nothing; `prover` hashes
+    complete objects in the background.
+    """
+
+    def __init__(
+        self, store: Store, payload: RemotePayload, recorded: Recorded, verify: Verify, prover: Prover
+    ) -> None:
+        self._store = store
+        self._payload = payload
+        self._recorded = recorded
+        self._verify = verify
+        self._prover = prover
+        self._lock = Lock()
+        self._is_queued = False
+        payload.open_gate = self.open_gate
+        payload.renew = self.renew
+        payload.on_complete = self.on_complete
+
+    def believe_copy(self) -> None:
+        """All of it was hashed here before, and each piece has its digest beside it."""
+        self._payload.verified = Verified.FULL
+        self._payload.is_open = True
+
+    def believe_store(self, attested: str) -> None:
+        """The store says what the object's SHA-256 is. Raises PayloadMismatch if that is not the recorded one."""
+        payload = self._payload
+        if attested == self._recorded.sha256:
+            payload.verified = Verified.ATTESTED
+        elif self._recorded.parquet_sha is None:
+            payload.verified = Verified.UNRECORDED
+        else:
+            self._fail(PayloadMismatch(payload.where, self._recorded.parquet_sha, attested))
+        payload.may_stream = payload.is_open = True
+
+    def open_gate(self, on_progress: OnProgress) -> None:
+        """Prove the payload now, if it is not. Raises PayloadMismatch and the errors of the store."""
+        payload = self._payload
+        with self._lock:
+            if payload.is_open:
+                return
+            if payload.failure is not None:
+                raise payload.failure
+            if payload.verified is Verified.FULL and self._reattest():
+                return  # a piece of a proven copy has rotted, and comes again
+            if self._verify is Verify.DEFERRED:
+                payload.verified = Verified.PENDING
+                payload.may_stream = payload.is_open = True
+                return
+            self._judge(self._hash_whole(on_progress))
+
+    def prove(self, on_progress: OnProgress) -> None:
+        """Hash all of it now, whatever is deferred. Raises PayloadMismatch and the errors of the store."""
+        with self._lock:
+            self._judge(self._hash_whole(on_progress))
+
+    def _reattest(self) -> bool:
+        """Ask the store again for the object's SHA-256; False where it attests none. Raises PayloadMismatch."""
+        info = self._store.head(self._payload.info.key)
+        if info.sha256 is None:
+            return False
+        self._payload.info = info
+        self.believe_store(info.sha256)
+        return True
+
+    def renew(self) -> bool:
+        """The store has another object: whether it attests the same bytes, which are then read from there."""
+        with self._lock:
+            return self._payload.verified is not Verified.PENDING and self._reattest()
+
+    def on_complete(self) -> None:
+        """All of it is here: have it hashed, once, by whoever has time. Not if somebody is at it to open the gate."""
+        payload = self._payload
+        if self._is_queued or not payload.is_open or payload.verified not in (Verified.ATTESTED, Verified.PENDING):
+            return
+        self._is_queued = True
+        payload.acquire()
+        self._prover.submit(self._prove_complete)
+
+    def _prove_complete(self, on_progress: OnProgress) -> None:
+        try:
+            with self._lock:
+                if self._payload.failure is None and self._payload.blocks.is_on_disk:
+                    self._judge(self._hash_whole(on_progress))
+        except PayloadMismatch as error:
+            log.error("%s", error.what)  # noqa: TRY400 - what happened, not where in the code
+        except DatomfsError as error:  # a piece had rotted already, and cannot be fetched
+            log.warning("%s could not be hashed: %s", self._payload.where, error.what)
+        finally:
+            self._is_queued = False
+            self._payload.close()
+
+    def _hash_whole(self, on_progress: OnProgress) -> str:
+        """The SHA-256 of all its bytes, brought as far as they are not here, in order."""
+        payload, digest, brought = self._payload, hashlib.sha256(), 0
+        for start in range(0, payload.size, PIECE):
+            while brought < min(start + _WINDOW, payload.size):
+                end = min(brought + _GET, payload.size)
+                payload.bring([Range(brought, end)], Urgency.AHEAD)
+                brought = end
+            digest.update(payload.fetch(start, min(start + PIECE, payload.size), on_progress))
+            on_progress()
+        return digest.hexdigest()
+
+    def _judge(self, actual: str) -> None:
+        """What the SHA-256 of all its bytes means for the payload. Raises PayloadMismatch."""
+        payload = self._payload
+        try:
+            proven = self._recorded.check(actual, payload.where)
+        except PayloadMismatch as error:
+            payload.blocks.remove()
+            self._fail(error)
+        payload.verified = Verified.FULL if proven else Verified.UNRECORDED
+        # Without a copy on disk more will be fetched: from the object, by its etag, that was hashed just now.
+        payload.may_stream = payload.may_stream or not payload.blocks.is_on_disk
+        payload.is_open = True
+        if proven:
+            payload.blocks.publish(actual)
+
+    def _fail(self, error: PayloadMismatch) -> None:
+        self._payload.verified = Verified.FAILED
+        self._payload.fail(error)
+        raise error
+
+
+class Prover:
+    """One thread, of low priority, that hashes what has become complete: nobody waits for it."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[OnProgress], None] | None] = SimpleQueue()
+        self._lock = Lock()
+        self._ending = Event()
+        self._thread: Thread | None = None
+
+    def submit(self, work: Callable[[OnProgress], None]) -> None:
+        """Do this when there is time. What it is given as progress ends it when nothing more is to be done."""
+        with self._lock:
+            self._work.put(work)
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="datomfs-prover", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """Give up what is under way and begin nothing more; it is done again when the object is next opened."""
+        self._ending.set()
+        self._work.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        while (work := self._work.get()) is not None:
+            with suppress(_Ended):
+                work(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._ending.is_set():
+            raise _Ended
+
+
+class _Ended(Exception):
+    """The process ends; never leaves this module."""

@@ -1,0 +1,274 @@
+"""One payload of a store across a network: what is there of it, what is on its way, and whether it may be served.
+
+All open handles of a payload share one of these, so each range is fetched once, however many read it. Readers wait for
+ranges; the threads of `cache.fetch` bring them; `cache.prefetch` says which. How the bytes are proven is the business
+of `cache.proving`: here stands only whether they are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Lock
+
+from datomfs.cache.blocks import Blocks, Room
+from datomfs.cache.extents import Extents, Range
+from datomfs.cache.fetch import Delivery, Fetcher, Job, Urgency
+from datomfs.cache.prefetch import Planner
+from datomfs.cache.proof import OnProgress
+from datomfs.cache.standing import Verified
+from datomfs.errors import DatomfsError, ObjectChanged, StoreDenied, StoreUnreachable
+from datomfs.store.base import ObjectInfo
+
+log = logging.getLogger(__name__)
+
+
+class _Waiter:
+    """Somebody who waits for a range: woken when something of it comes, or cannot come."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start = start
+        self.end = end
+        self.event = Event()
+        self.error: DatomfsError | None = None
+
+    def wants(self, start: int, end: int) -> bool:
+        return self.start < end and start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """One job of a payload, and the room its bytes have on disk."""
+
+    payload: RemotePayload
+    job: Job
+    room: Room
+
+    def receive(self, start: int, piece: memoryview) -> None:
+        """A piece has come."""
+        self.payload.blocks.write(start, piece, self.room)
+        self.payload.arrived(start, start + len(piece))
+
+    def finish(self, position: int, error: DatomfsError | None) -> None:
+        """No more comes."""
+        self.payload.blocks.release(self.room)
+        self.payload.ended(self.job, position, error)
+
+
+class RemotePayload:
+    """The bytes of one object, by range. Safe to use from several threads.
+
+    What is public here is set by whoever proves it. As long as `is_open` is False nothing is given to readers;
+    `open_gate` is called then, and either proves the bytes or raises. `may_stream` says that what comes by range needs
+    no further proof; without it, whatever has to be fetched closes the gate.
+    """
+
+    def __init__(self, fetcher: Fetcher, info: ObjectInfo, where: str, blocks: Blocks, planner: Planner) -> None:
+        self.info = info
+        self.where = where
+        self.blocks = blocks
+        self.verified = Verified.PENDING
+        self.failure: DatomfsError | None = None
+        self.is_open = False
+        self.may_stream = False
+        self.open_gate: Callable[[OnProgress], None] = lambda on_progress: None
+        self.renew: Callable[[], bool] = lambda: False
+        """Called when the store has another object than was meant; whether it turned out to hold the same bytes."""
+        self.on_complete: Callable[[], None] = lambda: None
+        self.on_unused: Callable[[], None] = lambda: None
+        self._fetcher = fetcher
+        self._planner = planner
+        self._lock = Lock()
+        self._coming = Extents()
+        self._jobs: list[Job] = []
+        self._waiters: list[_Waiter] = []
+        self._users = 0
+        self._closed = False
+
+    # -- for those who read ----------------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.info.size
+
+    @property
+    def cached(self) -> int:
+        """How many of them are on this machine's disk."""
+        return self.blocks.stored_bytes
+
+    def read_nowait(self, offset: int, length: int) -> bytes | None:
+        """Up to `length` bytes from `offset` where they are in memory, else None. Sees to it that they come."""
+        end = min(offset + length, self.size)
+        if offset >= end:
+            return b""
+        if not self.is_open:
+            return None
+        self._plan(offset, end)
+        return self.blocks.read_nowait(offset, end)
+
+    def read(self, offset: int, length: int, on_progress: OnProgress) -> bytes:
+        """The same, once they are here. To be called after `read_nowait` had none.
+
+        Raises IntegrityError where they are not the recorded ones, and the errors of the store; a denial that comes
+        while a payload is open is StoreUnreachable: the reader was let in.
+        """
+        end = min(offset + length, self.size)
+        if offset >= end:
+            return b""
+        try:
+            if not self.is_open:
+                self.open_gate(on_progress)
+                self._plan(offset, end)
+            try:
+                data = self._wait_for(offset, end, on_progress)
+            except ObjectChanged:
+                if not self.renew():
+                    raise
+                data = self._wait_for(offset, end, on_progress)
+        except StoreDenied as error:
+            raise StoreUnreachable(error.store, error.key, error.what) from error
+        if self.failure is not None:
+            raise self.failure
+        if not self.is_open:
+            # Bytes that were proven have rotted, and what came in their place has yet to be proven.
+            return self.read(offset, length, on_progress)
+        return data
+
+    def acquire(self) -> None:
+        """One more handle uses it."""
+        with self._lock:
+            self._users += 1
+
+    def close(self) -> None:
+        """A handle uses it no more. After the last one nothing more is begun."""
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            for job in self._jobs.copy():
+                if self._fetcher.withdraw(job):
+                    self._end(job)
+        self.on_unused()
+        self._close_if_unused()
+
+    # -- for those who prove ---------------------------------------------------------------------------------------
+
+    def fetch(self, start: int, end: int, on_progress: OnProgress) -> bytes:
+        """A range, proven or not."""
+        return self._wait_for(start, end, on_progress)
+
+    def bring(self, ranges: list[Range], urgency: Urgency) -> None:
+        """Have ranges fetched, apart from what is there or on its way."""
+        with self._lock:
+            for each in ranges:
+                self._claim(each, urgency)
+
+    def put(self, start: int, data: bytes) -> None:
+        """Keep bytes that somebody has fetched already."""
+        for gap in self.blocks.missing(start, start + len(data)):
+            room = self.blocks.reserve(gap.length)
+            self.blocks.write(gap.start, memoryview(data)[gap.start - start : gap.end - start], room)
+            self.blocks.release(room)
+
+    def follow(self, planner: Planner) -> None:
+        """Fetch along another grid from now on."""
+        with self._lock:
+            self._planner = planner
+
+    def fail(self, error: DatomfsError) -> None:
+        """Its bytes are not the recorded ones: nobody gets any more of them."""
+        self.is_open = False
+        self.failure = error
+        with self._lock:
+            for waiter in self._waiters:
+                waiter.event.set()
+
+    # -- for those who fetch (`fetch.Receiver`) --------------------------------------------------------------------
+
+    @property
+    def etag(self) -> str:
+        """Which object is meant."""
+        return self.info.etag
+
+    def begin(self, job: Job) -> Delivery:
+        """A range is about to come."""
+        return _Delivery(self, job, self.blocks.reserve(job.end - job.start))
+
+    def arrived(self, start: int, end: int) -> None:
+        """Something of a range has come."""
+        with self._lock:
+            for waiter in self._waiters:
+                if waiter.wants(start, end):
+                    waiter.event.set()
+
+    def ended(self, job: Job, position: int, error: DatomfsError | None) -> None:
+        """A job is done; if there was an error, nothing came from `position` on."""
+        with self._lock:
+            self._end(job)
+            for waiter in self._waiters:
+                if error is not None and waiter.wants(position, job.end):
+                    waiter.error = error
+                waiter.event.set()
+        if error is None and self.blocks.is_on_disk:
+            self.on_complete()
+        self._close_if_unused()
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _plan(self, offset: int, end: int) -> None:
+        if self.blocks.is_on_disk:
+            return
+        with self._lock:
+            plan = self._planner.plan(offset, end)
+            log.debug("%d-%d: needs %s, ahead %s", offset, end, plan.needed, plan.ahead)
+            for each in plan.needed:
+                self._claim(each, Urgency.DEMANDED)
+            for each in plan.ahead:
+                self._claim(each, Urgency.AHEAD)
+
+    def _claim(self, wanted: Range, urgency: Urgency) -> None:
+        """Have what is missing of a range fetched, and hurry what somebody waits for and nobody did before."""
+        for gap in self.blocks.missing(*wanted):
+            for part in self._coming.missing(*gap):
+                self.is_open = self.is_open and self.may_stream
+                self._coming.add(*part)
+                self._jobs.append(self._fetcher.submit(self.info.key, part.start, part.end, self, urgency))
+            if urgency is Urgency.DEMANDED:
+                for job in self._jobs:
+                    if job.urgency is not urgency and job.start < gap.end and gap.start < job.end:
+                        self._fetcher.hurry(job)
+
+    def _wait_for(self, start: int, end: int, on_progress: OnProgress) -> bytes:
+        waiter = _Waiter(start, end)
+        with self._lock:
+            self._waiters.append(waiter)
+        try:
+            while True:
+                data = self.blocks.read_nowait(start, end) or self.blocks.read(start, end)
+                if data is not None:
+                    return data
+                if self.failure is not None:
+                    raise self.failure
+                if waiter.error is not None:
+                    raise waiter.error
+                with self._lock:
+                    self._claim(Range(start, end), Urgency.DEMANDED)
+                waiter.event.wait()
+                waiter.event.clear()
+                on_progress()
+        finally:
+            with self._lock:
+                self._waiters.remove(waiter)
+
+    def _end(self, job: Job) -> None:
+        self._jobs.remove(job)
+        self._coming.remove(job.start, job.end)
+
+    def _close_if_unused(self) -> None:
+        with self._lock:
+            if self._users or self._jobs or self._closed:
+                return
+            self._closed = True
+        self.blocks.close()
