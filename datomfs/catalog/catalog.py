@@ -179,6 +179,15 @@ class Catalog:
         """Every payload of a table by key, in one LIST: the only honest source of sizes (design.md §2)."""
         return {info.key: info for info in self.store.list(artifact_prefix(table), recursive=False)}
 
+    def list_all_payloads(self) -> Mapping[str, Mapping[str, ObjectInfo]]:
+        """The same for all tables at once, by table, in one LIST of the whole project, its documents included."""
+        found: dict[str, dict[str, ObjectInfo]] = {}
+        for info in self.store.list():
+            table, _, file_name = info.key.partition("/")
+            if file_name and "/" not in file_name:
+                found.setdefault(table, {})[info.key] = info
+        return found
+
     def uri(self, key: str) -> str:
         """The full address of an object, for people and for tools that read the store directly."""
         path = self.store.local_path(key)

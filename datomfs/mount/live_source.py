@@ -10,19 +10,21 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import trio
 
 from datomfs.cache.proof import Recorded
-from datomfs.cache.reader import Payload, PayloadReader
+from datomfs.cache.reader import SMALL, Payload, PayloadReader
 from datomfs.cache.standing import Verified
-from datomfs.catalog.catalog import Catalog, Table
+from datomfs.catalog.catalog import Catalog, TableVersions
 from datomfs.catalog.portfolio import Portfolio
-from datomfs.errors import AccessError, RecordedMissing, StoreUnreachable
+from datomfs.errors import AccessError, DatomfsError, RecordedMissing, StoreUnreachable, TableNotFound
 from datomfs.layout import payload_key
 from datomfs.model.timestamps import parse_timestamp_ns
+from datomfs.mount.siblings import Siblings
 from datomfs.mount.single_flight import Progress, SingleFlight
 from datomfs.store.base import ObjectInfo, Store
 from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView, VersionView
@@ -33,6 +35,12 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 _THREADS = 32
+_READERS = 64
+"""Threads that wait for payload bytes: apart from the others, so that a store that gives none holds up no listing."""
+_LISTED_AT_ONCE = 5000
+"""Up to how many versions one listing of a whole project is cheaper than one for each of its tables."""
+_AHEAD = 12
+"""How many payloads that nobody has asked for yet are brought at once."""
 _FRESH_S = 1.0
 """How young a view must be to count as just read, when somebody asks for a version it does not have."""
 _RETRY_S = 5.0
@@ -47,7 +55,7 @@ class _TableState:
 
     store: Store
     view: TableView
-    table: Table
+    table: TableVersions
     payloads: Mapping[str, ObjectInfo]
 
 
@@ -67,11 +75,21 @@ class _Aged(Generic[T]):
 
 @dataclass(slots=True)
 class _Shared:
-    """An open payload, and how many handles and reads use it: the last to leave closes the file."""
+    """An open payload, and how many use it: handles, reads, and at first who opened it. The last to leave closes it."""
 
     payload: Payload
     what: str
-    users: int = 0
+    users: int = 1
+
+    def take(self) -> None:
+        """One more uses it."""
+        self.users += 1
+
+    def leave(self) -> None:
+        """One uses it no more; nobody can take it again after the last."""
+        self.users -= 1
+        if not self.users:
+            self.payload.close()
 
 
 class LiveSource:
@@ -84,10 +102,16 @@ class LiveSource:
         self._reader = reader
         self._refresh_s = refresh_s
         self._stall_s = stall_s
+        self._nursery = nursery
         self._flights = SingleFlight(nursery)
         self._limiter = trio.CapacityLimiter(_THREADS)
+        self._readers = trio.CapacityLimiter(_READERS)
+        self._ahead = trio.CapacityLimiter(_AHEAD)
+        self._siblings = Siblings()
         self._projects: dict[str, _Aged[ProjectView]] = {}
         self._tables: dict[tuple[str, str], _Aged[_TableState]] = {}
+        self._listings: dict[str, _Aged[Mapping[str, Mapping[str, ObjectInfo]]]] = {}
+        self._version_counts: dict[str, int] = {}
         self._handles: dict[Handle, _Shared] = {}
         self._numbers = itertools.count(1)
 
@@ -129,6 +153,10 @@ class LiveSource:
 
     async def open(self, project: str, table: str, version: str) -> Handle:
         """A proven payload. One proof runs at a time for each, and those who wait for it share the open file."""
+        self._bring_siblings(project, table, version)
+        return await self._open(project, table, version)
+
+    async def _open(self, project: str, table: str, version: str) -> Handle:
         state = await self._table(project, table, fresh=False)
         entry = state.table.resolve(version)
         info = state.payloads.get(entry.key)
@@ -141,8 +169,9 @@ class LiveSource:
             return _Shared(payload, what)
 
         what = f"{project}/{table}@{version[:8]}"
-        shared = await self._do(("open", project, entry.key), prove, what, self._stall_s, _close_unused)
-        shared.users += 1
+        shared = await self._do(
+            ("open", project, entry.key), prove, what, self._stall_s, claim=_Shared.take, settle=_Shared.leave
+        )
         handle = Handle(next(self._numbers))
         self._handles[handle] = shared
         return handle
@@ -155,25 +184,54 @@ class LiveSource:
             return data
 
         async def read(progress: Progress) -> bytes:
-            shared.users += 1
+            shared.take()
             try:
-                return await self._in_thread(shared.payload.read, offset, length, progress.report)
+                return await trio.to_thread.run_sync(
+                    shared.payload.read, offset, length, progress.report, limiter=self._readers, abandon_on_cancel=True
+                )
             finally:
-                shared.users -= 1
-                _close_unused(shared)
+                shared.leave()
 
         return await self._do(("read", handle, offset, length), read, shared.what, self._stall_s)
 
     def close(self, handle: Handle) -> None:
         """Give an open payload back."""
-        shared = self._handles.pop(handle)
-        shared.users -= 1
-        _close_unused(shared)
+        self._handles.pop(handle).leave()
 
     def close_all(self) -> None:
         """Give everything back, at the end of the mount."""
         for handle in list(self._handles):
             self.close(handle)
+
+    # -- ahead of those who read -----------------------------------------------------------------------------------
+
+    def _bring_siblings(self, project: str, table: str, version: str) -> None:
+        """Somebody opens a table at its current version: bring the next ones, if there is a habit."""
+        view = self.known_project(project)
+        current = view.tables.get(table) if view else None
+        if view is None or current is None or current.version != version:
+            return
+        names = self._siblings.opened(project, table, sorted(view.tables))
+        if names:
+            self._nursery.start_soon(self._bring_all, project, {name: view.tables[name].version for name in names})
+
+    async def _bring_all(self, project: str, versions: Mapping[str, str]) -> None:
+        if self._version_counts[project] <= _LISTED_AT_ONCE:
+            with suppress(DatomfsError):  # then each table is listed by itself
+                await self._aged(self._listings, project, lambda: self._list_project(project), f"project {project}")
+        for table, version in versions.items():
+            self._nursery.start_soon(self._bring, project, table, version)
+
+    async def _bring(self, project: str, table: str, version: str) -> None:
+        """Have a small payload here before anybody asks for it. Whatever fails, fails again for who does ask."""
+        async with self._ahead:
+            try:
+                state = await self._table(project, table, fresh=False)
+                info = state.payloads.get(state.table.resolve(version).key)
+                if info is not None and info.size <= SMALL and state.store.local_path(info.key) is None:
+                    self.close(await self._open(project, table, version))
+            except DatomfsError as error:
+                log.debug("%s/%s did not come ahead: %s", project, table, error.what)
 
     # -- reading documents -----------------------------------------------------------------------------------------
 
@@ -206,7 +264,7 @@ class LiveSource:
 
         stall_s = min(_PATIENCE_S, self._stall_s) if known is not None and known.away else self._stall_s
         try:
-            return await self._do(key, read_and_keep, what, stall_s)
+            return await self._do((id(views), key), read_and_keep, what, stall_s)
         except AccessError as error:
             if known is None:
                 raise
@@ -219,6 +277,7 @@ class LiveSource:
 
     async def _read_project(self, project: str) -> ProjectView:
         manifest = await self._in_thread(lambda: self._portfolio.catalog(project).read_manifest())
+        self._version_counts[project] = sum(row.version_count or 0 for row in manifest.rows.values())
         tables = {
             name: Current(row.current_version, parse_timestamp_ns(row.last_updated))
             for name, row in manifest.rows.items()
@@ -227,20 +286,31 @@ class LiveSource:
         return ProjectView(tables, parse_timestamp_ns(manifest.updated_at))
 
     async def _read_table(self, project: str, table: str) -> _TableState:
+        """The history and one listing: that it is a table, the manifest has told."""
         catalog = await self._in_thread(self._portfolio.catalog, project)
-        state: list[Table] = []
+        state: list[TableVersions] = []
         payloads: dict[str, ObjectInfo] = {}
 
-        async def read_documents() -> None:
-            state.append(await self._in_thread(catalog.read_table, table))
+        async def read_history() -> None:
+            try:
+                state.append(await self._in_thread(catalog.read_versions, table))
+            except RecordedMissing as error:
+                if table in (self.known_project(project) or await self.project(project)).tables:
+                    raise
+                raise TableNotFound(project, table) from error
 
         async def list_payloads() -> None:
             payloads.update(await self._in_thread(catalog.list_payloads, table))
 
+        listing = self._listings.get(project)
+        is_listed = listing is not None and trio.current_time() < listing.until_s
+        if listing is not None and is_listed:
+            payloads.update(listing.value.get(table, {}))
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(read_documents)
-                nursery.start_soon(list_payloads)
+                nursery.start_soon(read_history)
+                if not is_listed:
+                    nursery.start_soon(list_payloads)
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
         (known,) = state
@@ -248,6 +318,10 @@ class LiveSource:
         if any(payload_key(table, entry.data_sha) not in payloads for entry in known.history.entries):
             await list_payloads()
         return _TableState(catalog.store, _view(catalog, known, payloads), known, payloads)
+
+    async def _list_project(self, project: str) -> Mapping[str, Mapping[str, ObjectInfo]]:
+        catalog = await self._in_thread(self._portfolio.catalog, project)
+        return await self._in_thread(catalog.list_all_payloads)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter, abandon_on_cancel=True)
@@ -258,21 +332,18 @@ class LiveSource:
         work: Callable[[Progress], Awaitable[T]],
         what: str,
         stall_s: float,
-        unclaimed: Callable[[T], None] | None = None,
+        *,
+        claim: Callable[[T], object] = lambda value: None,
+        settle: Callable[[T], object] = lambda value: None,
     ) -> T:
         """The work's result. Raises StoreUnreachable when it gets nowhere for `stall_s`; it goes on behind."""
         try:
-            return await self._flights.do(key, work, stall_s=stall_s, unclaimed=unclaimed)
+            return await self._flights.do(key, work, stall_s=stall_s, claim=claim, settle=settle)
         except trio.TooSlowError as error:
             raise StoreUnreachable("the store", what, f"no answer for {what} within {stall_s:.0f} s") from error
 
 
-def _close_unused(shared: _Shared) -> None:
-    if not shared.users:
-        shared.payload.close()
-
-
-def _view(catalog: Catalog, table: Table, payloads: Mapping[str, ObjectInfo]) -> TableView:
+def _view(catalog: Catalog, table: TableVersions, payloads: Mapping[str, ObjectInfo]) -> TableView:
     """The versions of a table with the sizes of their payloads, each once."""
     versions: dict[str, VersionView] = {}
     shas: dict[str, set[str]] = {}

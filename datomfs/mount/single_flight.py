@@ -28,12 +28,18 @@ class Progress:
 class _Flight(Generic[V]):
     """A run under way and how many wait for it; once `done`, it holds a value or an error."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle: Callable[[V], object]) -> None:
         self.done = trio.Event()
         self.waiters = 0
         self.progress = Progress()
         self.value: V | None = None
         self.error: Exception | None = None
+        self._settle = settle
+
+    def settle_if_over(self) -> None:
+        """The run is done, and everybody who waited for it has gone: its hold on the result ends."""
+        if self.done.is_set() and not self.waiters and self.error is None:
+            self._settle(cast("V", self.value))
 
 
 class SingleFlight:
@@ -49,17 +55,19 @@ class SingleFlight:
         work: Callable[[Progress], Awaitable[V]],
         *,
         stall_s: float,
-        unclaimed: Callable[[V], None] | None = None,
+        claim: Callable[[V], object] = lambda value: None,
+        settle: Callable[[V], object] = lambda value: None,
     ) -> V:
         """The result of `work`, or of the run of the same key that is under way; its exception is raised for all.
 
         Raises trio.TooSlowError when this caller has waited `stall_s` seconds in which the work reported no progress.
-        `unclaimed` gets a result that nobody waited for.
+        `claim` gets the result for each who waited for it, `settle` once after all of them, also where nobody did: a
+        result that has to be given back is held by the run until everybody has taken hold of it.
         """
         flight: _Flight[V] | None = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = _Flight()
-            self._nursery.start_soon(self._run, key, flight, work, unclaimed)
+            flight = self._flights[key] = _Flight(settle)
+            self._nursery.start_soon(self._run, key, flight, work)
         flight.waiters += 1
         try:
             while not flight.done.is_set():
@@ -68,19 +76,16 @@ class SingleFlight:
                     await flight.done.wait()
                 if not flight.done.is_set() and flight.progress.step_count == seen:
                     raise trio.TooSlowError
+            if flight.error is not None:
+                raise flight.error
+            value = cast("V", flight.value)
+            claim(value)
+            return value
         finally:
             flight.waiters -= 1
-        if flight.error is not None:
-            raise flight.error
-        return cast("V", flight.value)
+            flight.settle_if_over()
 
-    async def _run(
-        self,
-        key: Hashable,
-        flight: _Flight[V],
-        work: Callable[[Progress], Awaitable[V]],
-        unclaimed: Callable[[V], None] | None,
-    ) -> None:
+    async def _run(self, key: Hashable, flight: _Flight[V], work: Callable[[Progress], Awaitable[V]]) -> None:
         try:
             flight.value = await work(flight.progress)
         except Exception as error:
@@ -89,5 +94,4 @@ class SingleFlight:
         # in the same mount and are cancelled with it.
         del self._flights[key]
         flight.done.set()
-        if unclaimed is not None and flight.error is None and not flight.waiters:
-            unclaimed(cast("V", flight.value))
+        flight.settle_if_over()

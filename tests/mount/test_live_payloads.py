@@ -59,6 +59,50 @@ def test_many_who_open_at_once_cost_one_fetch_and_close_on_their_own(run: Runner
     run(test)
 
 
+def test_who_closes_at_once_does_not_close_for_who_opened_at_the_same_time(run: Runner) -> None:
+    async def test(bench: Bench) -> None:
+        one, _ = bench.project.tables["dm"]
+
+        async def open_and_close() -> None:
+            bench.source.close(await bench.source.open(PROJECT, "dm", one.version))
+
+        async def open_and_read() -> bytes:
+            handle = await bench.source.open(PROJECT, "dm", one.version)
+            await wait_all_tasks_blocked()
+            try:
+                return await bench.source.read(handle, 0, 9)
+            finally:
+                bench.source.close(handle)
+
+        assert [None] * 4 + [b"one"] * 4 == sorted(
+            await bench.collect(*[open_and_close, open_and_read] * 4), key=lambda answer: answer is not None
+        )
+
+    run(test)
+
+
+def test_opening_one_after_another_brings_the_rest_with_one_listing(run: Runner) -> None:
+    names = [f"t{number}" for number in range(8)]
+
+    async def test(bench: Bench) -> None:
+        listings: list[None] = []
+        bench.store.on_listed = lambda: listings.append(None)
+        versions = {name: bench.project.put(name, name.encode())[0] for name in names}
+        await bench.source.project(PROJECT)
+        for name in names[:3]:
+            bench.source.close(await bench.source.open(PROJECT, name, versions[name].version))
+        while any(not bench.store.reads[version.key] for version in versions.values()):
+            await wait_all_tasks_blocked(0.01)
+        for name in names[3:]:
+            handle = await bench.source.open(PROJECT, name, versions[name].version)
+            assert name.encode() == await bench.source.read(handle, 0, 9)
+            bench.source.close(handle)
+        assert [1] * len(names) == [bench.store.reads[version.key] for version in versions.values()]
+        assert 4 == len(listings)
+
+    run(test)
+
+
 def test_a_payload_the_store_lost_is_recorded_but_missing(run: Runner) -> None:
     async def test(bench: Bench) -> None:
         one, two = bench.project.tables["dm"]

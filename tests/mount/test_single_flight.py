@@ -153,38 +153,45 @@ def test_work_that_gets_on_may_take_its_time() -> None:
     run(test)
 
 
-@pytest.mark.parametrize(("waits", "expected"), [(True, []), (False, ["done"])])
-def test_a_result_that_nobody_waited_for_is_handed_back(waits: bool, expected: list[str]) -> None:
-    unclaimed: list[str] = []
+@pytest.mark.parametrize("waiters", [0, 1, 3])
+def test_a_result_is_given_back_once_after_all_who_waited_have_taken_hold_of_it(waiters: int) -> None:
+    seen: list[str] = []
 
     async def test(flights: SingleFlight, work: Work, clock: MockClock) -> None:
-        async def first() -> None:
-            with trio.move_on_after(1):
-                await flights.do("key", work, stall_s=STALL_S, unclaimed=unclaimed.append)
+        def claim(value: object) -> None:
+            seen.append("claimed")
+
+        def settle(value: object) -> None:
+            seen.append("settled")
+
+        async def ask_for_it(patience_s: float) -> None:
+            with trio.move_on_after(patience_s):
+                await flights.do("key", work, stall_s=STALL_S, claim=claim, settle=settle)
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(first)
+            nursery.start_soon(ask_for_it, 1)
             await wait_all_tasks_blocked()
-            if waits:
-                nursery.start_soon(ask, flights, work, [])
+            for _ in range(waiters):
+                nursery.start_soon(ask_for_it, 2)
+            await wait_all_tasks_blocked()
             clock.jump(1)
             await wait_all_tasks_blocked()
             work.finish.set()
         await wait_all_tasks_blocked()
 
     run(test)
-    assert expected == unclaimed
+    assert ["claimed"] * waiters + ["settled"] == seen
 
 
 def test_an_error_that_nobody_waited_for_harms_nobody() -> None:
-    unclaimed: list[str] = []
+    seen: list[object] = []
 
     async def test(flights: SingleFlight, work: Work, clock: MockClock) -> None:
         work.result = ValueError("no")
         with trio.move_on_after(0):
-            await flights.do("key", work, stall_s=STALL_S, unclaimed=unclaimed.append)
+            await flights.do("key", work, stall_s=STALL_S, claim=seen.append, settle=seen.append)
         work.finish.set()
         await wait_all_tasks_blocked()
 
     run(test)
-    assert [] == unclaimed
+    assert [] == seen
