@@ -157,8 +157,7 @@ class Fetcher:
             except DatomfsError as final:
                 error = final
                 break
-            except Exception:
-                # A fault of ours must not leave readers waiting for a range that nobody brings.
+            except Exception:  # a fault of ours must not leave readers waiting for what nobody brings
                 log.exception("bringing %s from %s failed", job.key, self._store.url)
                 error = StoreUnreachable(self._store.url, job.key, "an unexpected fault, see the log")
                 break
