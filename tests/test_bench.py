@@ -13,7 +13,16 @@ from datomfs.identity.table import hash_table
 from datomfs.mount.mountpoint import find_fstype
 from scripts.bench_rows import __main__ as bench
 from scripts.bench_rows.hashing import check_same_answer
-from scripts.bench_rows.measure import Figure, RowUnavailable, Series, Spent, forget_pages, in_turn, spend
+from scripts.bench_rows.measure import (
+    Figure,
+    RowUnavailable,
+    Series,
+    Spent,
+    beside_native,
+    forget_pages,
+    in_turn,
+    spend,
+)
 from scripts.bench_rows.places import Workshop, open_workshop
 from scripts.bench_rows.plain import plain_data_sha
 from scripts.bench_rows.report import describe_machine, render_report, replace_figures
@@ -21,11 +30,12 @@ from scripts.bench_rows.tables import mixed_table
 from tests.mounts import kernel_test
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder that Linux keeps in memory
-LINE = re.compile(r"\| [\w-]+ \| \S+ ms \(\S+-\S+\) \| \S+ ms \(\S+-\S+\) \| \d+\.\d\d \| [^|]+ \|")
+TIMES = r"\S+ ms \(\S+-\S+\)"
+LINE = re.compile(rf"\| [\w-]+ \| {TIMES} \| [^|]+ \| native {TIMES} \| \d+\.\d\d \| - \|")
 
 
 def figure(ours: list[float], native: list[float]) -> Figure:
-    return Figure("row", Series.of(ours), Series.of(native), "as it is")
+    return beside_native("row", Series.of(ours), Series.of(native), "as it is")
 
 
 # -- the program ---------------------------------------------------------------------------------------------------
@@ -78,7 +88,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_runs(
 def test_a_line_has_medians_extremes_and_the_ratio_of_the_medians() -> None:
     taken = figure([0.5, 0.1, 0.2], [0.04, 0.1, 2.0])
     line = render_report("machine", [taken], []).splitlines()[-1]
-    assert "| row | 200 ms (100-500) | 100 ms (40-2,000) | 2.00 | as it is |" == line
+    assert "| row | 200 ms (100-500) | as it is | native 100 ms (40-2,000) | 2.00 | - |" == line
 
 
 def test_sides_are_measured_in_turn() -> None:

@@ -8,18 +8,21 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scripts.bench_rows import hashing, reading, starting, writing
+from scripts.bench_rows import hashing, picking, reading, starting, streaming, writing
 from scripts.bench_rows.measure import Figure, RowUnavailable
 from scripts.bench_rows.places import Workshop, open_workshop
 from scripts.bench_rows.report import describe_machine, render_report, replace_figures
 
 ROWS: Mapping[str, Callable[[Workshop], Iterator[Figure]]] = {
+    "seq": streaming.seq,
+    "cols-pyarrow": picking.cols_pyarrow,
+    "cols-duckdb": picking.cols_duckdb,
+    "cols-own-layout": picking.cols_own_layout,
+    "random": picking.random_reads,
     "data_sha": hashing.data_sha,
     "write": writing.write,
     "read-cold": reading.read_cold,
     "read-warm": reading.read_warm,
-    "read-cold-s3": reading.read_cold_s3,
-    "read-warm-s3": reading.read_warm_s3,
     "columns": reading.columns,
     "help": starting.show_help,
 }
@@ -33,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     figures: list[Figure] = []
     unavailable: list[str] = []
-    with open_workshop(options.runs, options.scale) as workshop:
+    with open_workshop(options.runs, options.scale, peers=options.peers) as workshop:
         machine = describe_machine(workshop.folder, options.runs)
         for name in options.rows or ROWS:
             print(f"bench: {name}", file=sys.stderr)
@@ -55,7 +58,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         epilog=f"Rows: {', '.join(ROWS)}. Temporary files, up to 2 GB, go to TMPDIR, which should be on a disk.",
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure; everything if none is named")
-    parser.add_argument("--runs", type=int, default=5, help="how often each side runs, at least 3; default 5")
+    parser.add_argument("--runs", type=int, default=3, help="how often each side runs, at least 3; default 3")
+    parser.add_argument(
+        "--peers", action=argparse.BooleanOptionalAction, default=True, help="mount rclone, s3fs and JuiceFS beside us"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="a fraction of the data, to try things; default 1")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md; needs all rows")
     options = parser.parse_args(arguments)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from datomfs.identity.table import hash_table
-from scripts.bench_rows.measure import Figure, Series, Spent, in_new_process, in_turn, spend
+from scripts.bench_rows.measure import Figure, Series, Spent, beside_native, in_new_process, in_turn, spend
 from scripts.bench_rows.places import Workshop
 from scripts.bench_rows.plain import plain_data_sha
 from scripts.bench_rows.tables import mixed_table
@@ -24,7 +24,7 @@ def data_sha(workshop: Workshop) -> Iterator[Figure]:
         writer.write_table(table)
     ours, native = in_turn(workshop.runs, lambda: in_new_process(_ours, file), lambda: in_new_process(_native, file))
     check_same_answer([*ours, *native])
-    yield Figure(
+    yield beside_native(
         "data_sha",
         Series.of(one.seconds for one in ours),
         Series.of(one.seconds for one in native),

@@ -29,6 +29,14 @@ class RowUnavailable(Exception):
     """This machine cannot measure the row; the text says why."""
 
 
+class MountFailed(Exception):
+    """A program did not mount; the text has its name and the end of what it said."""
+
+    def __init__(self, program: str, said: str) -> None:
+        lines = said.strip().splitlines()
+        super().__init__(f"{program} does not mount: {lines[-1] if lines else 'it said nothing'}")
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """The times of one side, in seconds, in the order they were taken."""
@@ -47,18 +55,56 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Who does the same without datomfs: its times, and what else there is to say of it."""
+
+    name: str
+    series: Series
+    remarks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a row is to reach, what it came to, and whether that is enough."""
+
+    text: str
+    came_to: str
+    reached: bool
+
+    @classmethod
+    def at_most(cls, limit: float, value: float, unit: str) -> Goal:
+        """A value that is not to exceed a limit."""
+        return cls(f"≤ {limit:g} {unit}", f"{value:.3g}", value <= limit)
+
+    @classmethod
+    def at_least(cls, limit: float, value: float, unit: str) -> Goal:
+        """A value that is not to fall below a limit."""
+        return cls(f"≥ {limit:g} {unit}", f"{value:.3g}", value >= limit)
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table: ours beside native, and what else there is to say of it."""
+    """One line of the table: ours, those beside it, what else there is to say of ours, and what it is to reach."""
 
     name: str
     ours: Series
-    native: Series
+    beside: tuple[Beside, ...]
     remarks: str
+    goals: tuple[Goal, ...] = ()
+    absent: tuple[tuple[str, str], ...] = ()
+    """Who should stand beside us and does not, and why."""
 
     @property
-    def ratio(self) -> float:
-        """Our time in native's times."""
-        return self.ours.median / self.native.median
+    def ratio(self) -> float | None:
+        """Our time in times of the fastest beside us; None where nobody is."""
+        if not self.beside:
+            return None
+        return self.ours.median / min(one.series.median for one in self.beside)
+
+
+def beside_native(name: str, ours: Series, native: Series, remarks: str) -> Figure:
+    """A figure of ours and of what the machine does without us."""
+    return Figure(name, ours, (Beside("native", native),), remarks)
 
 
 @dataclass(frozen=True, slots=True)

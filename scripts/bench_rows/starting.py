@@ -6,8 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from scripts.bench_rows.measure import Figure, Series, in_turn, seconds_of
-from scripts.bench_rows.places import PROGRAM, Workshop
+from scripts.bench_rows.measure import Figure, Series, beside_native, in_turn, seconds_of
+from scripts.bench_rows.mounting import PROGRAM
+from scripts.bench_rows.places import Workshop
 
 
 def show_help(workshop: Workshop) -> Iterator[Figure]:
@@ -15,7 +16,7 @@ def show_help(workshop: Workshop) -> Iterator[Figure]:
     sides = (lambda: _run(PROGRAM, "--help"), lambda: _run(sys.executable, "-c", "pass"))
     in_turn(1, *sides)
     ours, native = in_turn(workshop.runs, *sides)
-    yield Figure("help", Series.of(ours), Series.of(native), "`datomfs --help` beside `python -c pass`")
+    yield beside_native("help", Series.of(ours), Series.of(native), "`datomfs --help` beside `python -c pass`")
 
 
 def _run(*command: str) -> float:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from datomfs.write.writer import write_table
 from scripts.bench_rows.hashing import memory_in_tables
-from scripts.bench_rows.measure import Figure, Series, Spent, in_new_process, in_turn, spend
+from scripts.bench_rows.measure import Figure, Series, Spent, beside_native, in_new_process, in_turn, spend
 from scripts.bench_rows.places import Workshop
 from scripts.bench_rows.tables import mixed_table
 from tests.builders import Study, make_study
@@ -39,7 +39,7 @@ def write(workshop: Workshop) -> Iterator[Figure]:
         return in_new_process(_native, source, rewritten)
 
     ours_taken, native_taken = in_turn(workshop.runs, ours, native)
-    yield Figure(
+    yield beside_native(
         "write",
         Series.of(one.seconds for one in ours_taken),
         Series.of(one.seconds for one in native_taken),
