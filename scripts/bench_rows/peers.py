@@ -24,6 +24,8 @@ class PeerMount(ABC):
 
     name: str
     program: str
+    keeps_files = True
+    """Whether its cache outlives the mount."""
 
     def __init__(self, bucket: str, environment: Mapping[str, str]) -> None:
         self.bucket = bucket
@@ -90,6 +92,7 @@ class S3fs(PeerMount):
 
     name = "s3fs"
     program = "s3fs"
+    keeps_files = False
 
     def variables(self) -> dict[str, str]:
         keys = {

@@ -80,7 +80,7 @@ class Workshop:
     @cached_property
     def remote(self) -> Remote:
         """The bucket behind the proxy. Raises RowUnavailable where there is no server or nothing can be mounted."""
-        _check_machine()
+        self.check_machine()
         server = self._start_server()
         self._stack.callback(server.stop)
         self._stack.enter_context(_environment(s3_variables(server, self.folder)))
@@ -91,12 +91,19 @@ class Workshop:
     @contextmanager
     def mounted(self, table: BigTable) -> Iterator[Mounted]:
         """A fresh mount of the table's study, its cache empty. Raises RowUnavailable where nothing can be mounted."""
-        _check_machine()
+        self.check_machine()
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             point = Path(folder, "mnt")
             store = ["--store", table.study.location.url, "--project", table.study.name]
             with serve_ours(point, store, os.environ | {"DATOMFS_CACHE_PATH": str(Path(folder, "cache"))}) as pid:
                 yield Mounted(point / table.path_in_mount, pid)
+
+    def check_machine(self) -> None:
+        """Raise RowUnavailable where nothing can be mounted."""
+        try:
+            check_machine()
+        except DatomfsError as error:
+            raise RowUnavailable(error.what) from error
 
     def _start_server(self) -> S3Server:
         if find_program() is None:
@@ -120,13 +127,6 @@ def open_workshop(runs: int, scale: float, *, peers: bool = True) -> Iterator[Wo
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="datomfs-bench-")))
         stack.enter_context(_environment(_own_variables(folder)))
         yield Workshop(folder, runs, scale, stack, peers=peers)
-
-
-def _check_machine() -> None:
-    try:
-        check_machine()
-    except DatomfsError as error:
-        raise RowUnavailable(error.what) from error
 
 
 def _own_variables(home: Path) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -51,12 +51,12 @@ def read_whole(path: str) -> Work:
 
 
 def read_whole_by_several(path: str, readers: int) -> Work:
-    """Read a file as often as that at once, each with a descriptor of its own; the bytes they all got."""
+    """Read a file as often as that at once, each with a descriptor of its own; the bytes each of them got."""
     one = read_whole(path)
 
     def work() -> int:
         with ThreadPoolExecutor(readers) as pool:
-            return sum(pool.map(lambda _: one(), range(readers)))
+            return sum(pool.map(lambda _: one(), range(readers))) // readers
 
     return work
 
@@ -95,11 +95,12 @@ def pick_with_duckdb(path: str) -> Work:
 
 
 def list_folder(path: str) -> Work:
-    """The names in a folder, and what `ls -l` shows of each; how many there are."""
+    """The names in a folder, and what `ls -l` shows of each; how many are those of parquet files."""
 
     def work() -> int:
         with os.scandir(path) as entries:
-            return sum(entry.stat(follow_symlinks=False).st_mtime_ns != 0 for entry in entries)
+            seen = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+        return _parquet_files(seen)
 
     return work
 
@@ -178,14 +179,9 @@ def pick_with_httpfs(bucket: str, key: str) -> Work:
 
 
 def list_with_obstore(bucket: str, key: str) -> Work:
-    """The names under a prefix, objects and what S3 shows as folders; how many there are."""
+    """The objects under a prefix; how many are parquet files."""
     obstore, store = import_module("obstore"), _obstore_of(bucket)
-
-    def work() -> int:
-        found = obstore.list_with_delimiter(store, key)
-        return len(found["objects"]) + len(found["common_prefixes"])
-
-    return work
+    return lambda: _parquet_files(found["path"] for found in obstore.list_with_delimiter(store, key)["objects"])
 
 
 def read_footers_with_pyarrow_s3(bucket: str, key: str) -> Work:
@@ -197,6 +193,10 @@ def read_footers_with_pyarrow_s3(bucket: str, key: str) -> Work:
         return sum(parquet.read_metadata(path, filesystem=files).num_rows for path in found)
 
     return work
+
+
+def _parquet_files(names: Iterable[str]) -> int:
+    return sum(name.endswith(".parquet") for name in names)
 
 
 def _endpoint() -> str:

@@ -202,6 +202,7 @@ class Remote:
 def _lay_out(source: Path, target: Path, folder: Path) -> None:
     """Have datomfs write the values of `source`, through a folder store that goes again."""
     with tempfile.TemporaryDirectory(dir=folder) as work:
+        Path(work, "store", "datom").mkdir(parents=True)
         store = Session(Path(), None).open_store("OWN", Location("local", f"{work}/store"))
         data_sha = data_sha_of("OWN", "big", 0)
         with pq.ParquetFile(source) as opened:

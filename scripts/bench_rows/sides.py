@@ -42,11 +42,21 @@ def direct(remote: Remote, name: str, task: str, key: str, **given: Any) -> Side
 
 
 def make_figure(
-    workshop: Workshop, name: str, comparison: Comparison, goals: Sequence[Goal], *, remarks: str = "", time: int = 0
+    workshop: Workshop,
+    name: str,
+    comparison: Comparison,
+    goals: Sequence[Goal],
+    *,
+    remarks: str = "",
+    time: int = 0,
+    also_ours: str | None = None,
 ) -> Figure:
-    """The figure of a comparison, of the first time each side did its work or of a later one."""
+    """The figure of a comparison, of the first time each side did its work or of a later one.
+
+    A side that is `also_ours` only serves the goals.
+    """
     workshop.daemon_peaks[name] = comparison.memory(OURS)
-    others = [other for other in comparison.taken if other != OURS]
+    others = [other for other in comparison.taken if other not in (OURS, also_ours)]
     return Figure(
         name,
         comparison.series(OURS, time),

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
 
-from scripts.bench_rows.measure import Figure, Goal
+from scripts.bench_rows.measure import Figure, Goal, forget_pages, peak_memory
 from scripts.bench_rows.places import Workshop
-from scripts.bench_rows.sides import MB, direct, make_figure, mounts, ours
-from scripts.bench_rows.taking import OURS, compare
+from scripts.bench_rows.remote import Remote
+from scripts.bench_rows.sides import MB, direct, make_figure, mounts, no_slower_than, ours
+from scripts.bench_rows.taking import OURS, Comparison, Side, Taken, compare, read
 
 _RANGES = "obstore, 8 x 8 MiB"
 _GOAL_SPEED = 370
 _GOAL_SHARE = 0.9
+_ONE_READER = "datomfs, one reader"
+_READERS = 8
+_READERS_FACTOR = 1.2
+_WHOLE_FACTOR = 1.01
+"""Heads of answers and documents are no bytes of the file, and pass too."""
+_NATIVE = "the file itself"
+_DISK_SPEED = 0.7
 
 
 def seq(workshop: Workshop) -> Iterator[Figure]:
@@ -29,6 +40,86 @@ def seq(workshop: Workshop) -> Iterator[Figure]:
     speed = big.file.size / comparison.series(OURS).median / MB
     goals = [Goal.at_least(_GOAL_SPEED, speed, "MB/s")]
     if _RANGES in comparison.taken:
-        share = comparison.series(_RANGES).median / comparison.series(OURS).median
-        goals.append(Goal.at_least(_GOAL_SHARE, share, "x the speed of ranged GETs"))
+        goals.append(_share_of(comparison, _RANGES))
     yield make_figure(workshop, "seq", comparison, goals, remarks=f"{big.file.size / MB:,.0f} MB, {speed:,.0f} MB/s; ")
+
+
+def readers8(workshop: Workshop) -> Iterator[Figure]:
+    """One figure: eight readers of one file at the same time, which nobody has read before."""
+    remote, big = workshop.remote, workshop.remote.big
+    several = "read_whole_by_several"
+    one = ours(remote, big.study.options, big.path, several, readers=1)
+    comparison = compare(
+        workshop.runs,
+        [
+            ours(remote, big.study.options, big.path, several, readers=_READERS),
+            replace(one, name=_ONE_READER),
+            *mounts(remote, {big.key: big.file.path}, big.key, several, readers=_READERS),
+        ],
+    )
+    goals = [
+        Goal.at_most(_WHOLE_FACTOR, comparison.received(OURS) / big.file.size, "x the file's bytes"),
+        *no_slower_than(comparison, _ONE_READER, _READERS_FACTOR),
+    ]
+    yield make_figure(workshop, "readers8", comparison, goals, also_ours=_ONE_READER)
+
+
+def warm(workshop: Workshop) -> Iterator[Figure]:
+    """Two figures: a second read, from memory, and one that finds the file in the mount's own cache on disk."""
+    remote, big = workshop.remote, workshop.remote.big
+    comparison = compare(
+        workshop.runs,
+        [
+            ours(remote, big.study.options, big.path, "read_whole", times=2),
+            *mounts(remote, {big.key: big.file.path}, big.key, "read_whole", times=2),
+            Side(_NATIVE, lambda: _read_here(remote, big.file.path)),
+        ],
+    )
+    goals = [_share_of(comparison, _NATIVE, 1)] if _NATIVE in comparison.taken else []
+    yield make_figure(workshop, "warm, page cache", comparison, goals, time=1)
+    yield _from_disk(workshop)
+
+
+def _from_disk(workshop: Workshop) -> Figure:
+    remote, big = workshop.remote, workshop.remote.big
+    files = {big.key: big.file.path}
+    with remote.new_folder() as folder:
+        sides = [_kept(remote, OURS, folder / "ours", lambda home: remote.mounted(big.study.options, home), big.path)]
+        for peer in remote.peers:
+            if peer.keeps_files:
+                remote.ensure(peer, files)
+                sides.append(_kept(remote, peer.name, folder / peer.name, peer.serve, big.key))
+        comparison = compare(workshop.runs, sides)
+    speed = big.file.size / comparison.series(OURS).median / 1e9
+    goals = [Goal.at_least(_DISK_SPEED, speed, "GB/s")]
+    return make_figure(workshop, "warm, disk cache", comparison, goals, remarks=f"{speed:.2f} GB/s; ")
+
+
+def _kept(
+    remote: Remote, name: str, home: Path, serve: Callable[[Path], AbstractContextManager[tuple[Path, int]]], path: str
+) -> Side:
+    """A read of a file that an earlier mount has left in the cache in `home`, none of whose pages are in memory."""
+
+    def take() -> Taken:
+        if not home.exists():
+            home.mkdir()
+            with serve(home) as (root, _):
+                read(remote.proxy, remote.environment, "read_whole", path=str(root / path))
+        for file in (home / "cache").rglob("*"):
+            if file.is_file() and file.stat().st_size:
+                forget_pages(file)
+        with serve(home) as (root, pid):
+            where = str(root / path)
+            return read(remote.proxy, remote.environment, "read_whole", memory=lambda: peak_memory(pid), path=where)
+
+    return Side(name, take)
+
+
+def _read_here(remote: Remote, file: Path) -> Taken:
+    return read(remote.proxy, remote.environment, "read_whole", path=str(file), times=2)
+
+
+def _share_of(comparison: Comparison, other: str, time: int = 0) -> Goal:
+    """The goal of nearly the speed of another side."""
+    share = comparison.series(other, time).median / comparison.series(OURS, time).median
+    return Goal.at_least(_GOAL_SHARE, share, f"x the speed of {other}")
