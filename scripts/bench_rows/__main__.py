@@ -64,8 +64,8 @@ def main(arguments: Sequence[str]) -> int:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measure datomfs beside its native counterparts and print a markdown table.",
-        epilog=f"Rows: {', '.join(ROWS)}. Temporary files, up to 2 GB, go to TMPDIR, which should be on a disk.",
+        description="Measure datomfs beside those who do the same, and print a markdown table.",
+        epilog=f"Rows: {', '.join(ROWS)}. Temporary files, up to 6 GB, go to TMPDIR, which should be on a disk.",
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure; everything if none is named")
     parser.add_argument("--runs", type=int, default=3, help="how often each side runs, at least 3; default 3")
@@ -82,8 +82,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(f"a median needs {_FEWEST_RUNS} runs at least")
     if not 0 < options.scale <= 1:
         parser.error("the scale is a fraction, above 0 and up to 1")
-    if options.write and (options.rows or options.scale != 1):
-        parser.error("--write takes all rows at full size: figures of one page come from one run")
+    if options.write and (options.rows or options.scale != 1 or not options.peers):
+        parser.error("--write takes all rows at full size, with peers: figures of one page come from one run")
     return options
 
 

@@ -64,7 +64,7 @@ def _list(workshop: Workshop, name: str, study: RemoteStudy, path: str, *options
         comparison,
         [Goal.at_most(_AGAIN_MS, again_ms, "ms")],
         remarks="both times: ",
-        time=1,
+        time_number=1,
     )
 
 

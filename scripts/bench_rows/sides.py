@@ -48,7 +48,7 @@ def make_figure(
     goals: Sequence[Goal],
     *,
     remarks: str = "",
-    time: int = 0,
+    time_number: int = 0,
     also_ours: str | None = None,
 ) -> Figure:
     """The figure of a comparison, of the first time each side did its work or of a later one.
@@ -59,8 +59,8 @@ def make_figure(
     others = [other for other in comparison.taken if other not in (OURS, also_ours)]
     return Figure(
         name,
-        comparison.series(OURS, time),
-        tuple(Beside(other, comparison.series(other, time), _passed(comparison, other)) for other in others),
+        comparison.series(OURS, time_number),
+        tuple(Beside(other, comparison.series(other, time_number), _passed(comparison, other)) for other in others),
         f"{remarks}{_passed(comparison, OURS)}; daemon at most {comparison.memory(OURS) / (1 << 20):.0f} MiB",
         tuple(goals),
         tuple(comparison.failures.items()),
