@@ -14,7 +14,9 @@ from datomfs.mount.mountpoint import find_fstype
 from scripts.bench_rows import __main__ as bench
 from scripts.bench_rows.hashing import check_same_answer
 from scripts.bench_rows.measure import (
+    Beside,
     Figure,
+    Goal,
     RowUnavailable,
     Series,
     Spent,
@@ -63,6 +65,22 @@ def test_a_row_that_the_machine_cannot_measure_is_named_with_the_reason(
     assert "- odd was not measured: there is no such thing here" == capsys.readouterr().out.splitlines()[-1]
 
 
+def test_a_fault_in_one_row_costs_that_row_alone_and_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def good(workshop: Workshop) -> list[Figure]:
+        return [figure([1.0], [1.0])]
+
+    def faulty(workshop: Workshop) -> list[Figure]:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(bench, "ROWS", {"good": good, "faulty": faulty})
+    assert 1 == bench.main([])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3].startswith("| row |")
+    assert "- faulty was not measured, by a fault of the benchmark: KeyError('no such thing')" == lines[-1]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -72,6 +90,7 @@ def test_a_row_that_the_machine_cannot_measure_is_named_with_the_reason(
         ["--scale", "2"],
         ["--write", "help"],
         ["--write", "--scale", ".5"],
+        ["--write", "--no-peers"],
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(
@@ -89,6 +108,21 @@ def test_a_line_has_medians_extremes_and_the_ratio_of_the_medians() -> None:
     taken = figure([0.5, 0.1, 0.2], [0.04, 0.1, 2.0])
     line = render_report("machine", [taken], []).splitlines()[-1]
     assert "| row | 200 ms (100-500) | as it is | native 100 ms (40-2,000) | 2.00 | - |" == line
+
+
+def test_a_line_compares_with_the_fastest_and_says_which_goals_are_reached() -> None:
+    beside = (Beside("slow", Series.of([4.0]), "3 requests"), Beside("fast", Series.of([2.0])))
+    goals = (Goal.at_most(2, 3, "requests"), Goal.at_least(370, 400, "MB/s"))
+    row = Figure("row", Series.of([1.0]), beside, "as it is", goals, (("gone", "it is not installed"),))
+    line, empty, absent = render_report("machine", [row], []).splitlines()[-3:]
+    assert line.endswith("| 0.50 | ≤ 2 requests: **no**, 3<br>≥ 370 MB/s: yes, 400 |")
+    assert "slow 4,000 ms (4,000-4,000), 3 requests<br>fast 2,000 ms (2,000-2,000)" in line
+    assert ("", "- row: gone is missing: it is not installed") == (empty, absent)
+
+
+def test_a_line_with_nobody_beside_it_has_no_ratio() -> None:
+    line = render_report("machine", [Figure("row", Series.of([1.0]), (), "as it is")], []).splitlines()[-1]
+    assert "| row | 1,000 ms (1,000-1,000) | as it is | - | - | - |" == line
 
 
 def test_sides_are_measured_in_turn() -> None:
