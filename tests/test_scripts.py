@@ -153,6 +153,28 @@ def test_without_a_python_setup_says_which_is_needed(checkout: Checkout) -> None
     assert "Python 3.11 or later is needed" in outcome.stderr
 
 
+def test_what_the_benchmark_needs_is_installed_apart(machine: Checkout) -> None:
+    for name in ("python", "pip"):
+        machine.fake(f".venv-bench/bin/{name}")
+    assert 0 == machine.run("scripts/setup", "--bench").returncode
+    pips = [call for call in machine.calls() if call.startswith("pip ")]
+    assert [True] == [call.endswith("-e .[mount,test,bench]") for call in pips]
+    assert not (machine.folder / ".venv" / ".setup-stamp").exists()
+
+
+# -- bench ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_benchmark_runs_without_what_cannot_be_installed(machine: Checkout) -> None:
+    machine.fake(".venv-bench/bin/pip", 'case "$*" in *bench*) exit 1 ;; esac')
+    machine.fake(".venv-bench/bin/python", "exit 3")
+    outcome = machine.run("scripts/bench", "seq", "--runs", "4")
+    assert 3 == outcome.returncode
+    assert "not all that datomfs is measured against can be installed" in outcome.stderr
+    assert "s3fs could not be installed" in outcome.stderr
+    assert "python -m scripts.bench_rows seq --runs 4" == machine.calls()[-1]
+
+
 # -- test, check, ci -----------------------------------------------------------------------------------------------
 
 
