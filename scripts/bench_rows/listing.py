@@ -36,7 +36,7 @@ def footers(workshop: Workshop) -> Iterator[Figure]:
         workshop.runs,
         [
             ours(remote, small.options, small.project, "read_footers"),
-            *mounts(remote, remote.small_files, copies, "read_footers"),
+            *mounts(remote, remote.small_files, copies, "read_footers", tuned=False),
             direct(remote, "pyarrow's S3 reader", "read_footers_with_pyarrow_s3", copies),
         ],
     )
@@ -51,7 +51,7 @@ def _list(workshop: Workshop, name: str, study: RemoteStudy, path: str, *options
         workshop.runs,
         [
             ours(remote, [*study.options, *options], path, "list_folder", times=2),
-            *mounts(remote, remote.tiny_files, theirs, "list_folder", times=2),
+            *mounts(remote, remote.tiny_files, theirs, "list_folder", tuned=False, times=2),
             direct(remote, "obstore", "list_with_obstore", theirs, times=2),
         ],
     )

@@ -27,9 +27,15 @@ def ours(remote: Remote, options: Sequence[str], path: str, task: str, **given: 
     return Side(OURS, take)
 
 
-def mounts(remote: Remote, files: Mapping[str, Path], path: str, task: str, **given: Any) -> list[Side]:
-    """The same task at `path` in a fresh mount of each other kind; `files` by key are what they must hold for it."""
-    return [_mount_side(remote, peer, files, path, task, given) for peer in remote.peers]
+def mounts(
+    remote: Remote, files: Mapping[str, Path], path: str, task: str, *, tuned: bool = True, **given: Any
+) -> list[Side]:
+    """The same task at `path` in a fresh mount of each other kind; `files` by key are what they must hold for it.
+
+    Not `tuned` leaves out what is tuned for the first read of a large file.
+    """
+    peers = [peer for peer in remote.peers if tuned or not peer.tuned]
+    return [_mount_side(remote, peer, files, path, task, given) for peer in peers]
 
 
 def direct(remote: Remote, name: str, task: str, key: str, **given: Any) -> Side:
