@@ -1,9 +1,10 @@
 """One object of the cache on disk: a sparse file, and beside it the map of what is in it.
 
-The map is a log: a head, then one record of 48 bytes for each piece that was written, with the SHA-256 of the piece.
-A record is appended, in one write, after its bytes: so whatever moment the process dies, the map names nothing that was
-not written, and what a power cut leaves of the bytes does not have its digest. Several processes may fill one object:
-they write the same bytes, and each reads the records of the others.
+The map is a log: a head, then one record of 32 bytes for each piece that was written, with the XXH3 digest of the
+piece. A record is appended, in one write, after its bytes: so whatever moment the process dies, the map names nothing
+that was not written, and what a power cut leaves of the bytes does not have its digest. Several processes may fill one
+object: they write the same bytes, and each reads the records of the others. The digests tell damage, no forgery: who
+can write to the file can write to its map. What proves an object is its SHA-256 (docs/decisions/0010).
 
 Bytes are given only while they are known to be what was written. A piece is hashed when it is first read from the
 disk, and again each time the disk has to be asked; in between, the page cache is trusted as long as nobody else has
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import logging
 import os
 import struct
@@ -25,18 +25,23 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from xxhash import xxh3_128_digest
+
 from datomfs.cache.extents import Extents, Range
 from datomfs.cache.proof import identify
 
 log = logging.getLogger(__name__)
 
 PIECE = 1 << 20
-"""The longest piece: reading 4 KiB from a cold disk costs hashing one, 0.6 ms."""
+"""The longest piece: reading 4 KiB from a cold disk costs reading one."""
+
+_DISK_AHEAD = 8 << 20
+"""How far the disk is to read ahead of who reads in sequence."""
 
 MAP_SUFFIX = ".map"
-_MAGIC = b"datomfs map 1\n\0\0"
-_HEAD = struct.Struct("<16sQ20xI")
-_RECORD = struct.Struct("<QI32sI")
+_MAGIC = b"datomfs map 2\n\0\0"
+_HEAD = struct.Struct("<16sQ4xI")
+_RECORD = struct.Struct("<QI16sI")
 
 
 class _Piece(NamedTuple):
@@ -132,7 +137,7 @@ class BlockFile:
 
     def write(self, start: int, data: memoryview) -> None:
         """Put a piece into the file and its digest into the map. Raises OSError; nothing is recorded then."""
-        digest = hashlib.sha256(data).digest()
+        digest = xxh3_128_digest(data)
         with self._lock:
             if not self._writers:
                 self._check_untouched()
@@ -152,7 +157,7 @@ class BlockFile:
             self._insert(_Piece(start, start + len(data), digest))
             self._trusted.add(start, start + len(data))
 
-    def read_nowait(self, start: int, end: int) -> bytes | None:
+    def read_nowait(self, start: int, end: int) -> bytearray | None:
         """A range, where it is in the page cache and known to be good, else None. Never waits for a disk."""
         with self._lock:
             if not self._trusted.covers(start, end):
@@ -168,7 +173,7 @@ class BlockFile:
         with self._lock:
             if not self._check_untouched():
                 return None
-        return bytes(buffer) if count == len(buffer) else None
+        return buffer if count == len(buffer) else None
 
     def read(self, start: int, end: int) -> bytes | None:
         """A range, hashed before it is given; None where something of it is not there, or not any more."""
@@ -196,17 +201,6 @@ class BlockFile:
             good = self._checked(piece) is not None and good
             on_progress()
         return good
-
-    def sha256(self, on_progress: Callable[[], None]) -> str | None:
-        """The SHA-256 (hex) of the whole object, read from the file; None where it is not all there, or damaged."""
-        digest = hashlib.sha256()
-        for start in range(0, self.size, PIECE):
-            body = self.read(start, min(start + PIECE, self.size))
-            if body is None:
-                return None
-            digest.update(body)
-            on_progress()
-        return digest.hexdigest()
 
     def rename(self, path: Path, *, mode: int) -> None:
         """Give file and map another place; the bytes first, so that a map never lies without them. Raises OSError."""
@@ -254,16 +248,23 @@ class BlockFile:
         """The bytes of a piece if they have its digest; else the piece is dropped."""
         try:
             body = os.pread(self._fd, piece.end - piece.start, piece.start)
+            if self._is_sequence(piece):
+                os.posix_fadvise(self._fd, piece.end, _DISK_AHEAD, os.POSIX_FADV_WILLNEED)
         except OSError as error:
             log.warning("%s cannot be read: %s", self.path, error.strerror)
             body = b""
-        good = hashlib.sha256(body).digest() == piece.digest
+        good = xxh3_128_digest(body) == piece.digest
         with self._lock:
             if good:
                 self._trusted.add(piece.start, piece.end)
             elif piece in self._pieces:
                 self._drop(piece)
         return body if good else None
+
+    def _is_sequence(self, piece: _Piece) -> bool:
+        """Whether what comes before a piece has just been read: then what comes after it is likely to be."""
+        with self._lock:
+            return not piece.start or self._trusted.covers(piece.start - 1, piece.start)
 
     def _drop(self, piece: _Piece) -> None:
         log.warning("bytes %d to %d of %s have rotted; they are fetched again", piece.start, piece.end, self.path)

@@ -15,6 +15,9 @@ from datomfs.cache.folder import CacheFolder
 
 log = logging.getLogger(__name__)
 
+Bytes = bytes | bytearray
+"""Bytes on their way to a reader. Copying them once more would cost as much as fetching them from the page cache."""
+
 
 @dataclass(slots=True)
 class Room:
@@ -83,7 +86,7 @@ class Blocks:
                 self.release(room)
         self._memory.write(start, piece)
 
-    def read_nowait(self, start: int, end: int) -> bytes | None:
+    def read_nowait(self, start: int, end: int) -> Bytes | None:
         """A range that is in memory, else None; never waits for a disk."""
         data = self._file.read_nowait(start, end) if self._file is not None else None
         return self._memory.read(start, end) if data is None else data

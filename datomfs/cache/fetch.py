@@ -174,6 +174,7 @@ class Fetcher:
 
     def _bring_some(self, job: Job, position: int, buffer: bytearray, delivery: Delivery) -> int:
         """Up to where the bytes came. Raises _Broken for what may go better the next time."""
+        log.debug("%s: bytes %d to %d", job.key, position, job.end)
         try:
             with closing(
                 self._store.open_range(job.key, position, job.end - position, if_match=job.receiver.etag)

@@ -86,17 +86,17 @@ class FilePayload:
         self._check()
         return data
 
-    def read_nowait(self, offset: int, length: int) -> bytes | None:
+    def read_nowait(self, offset: int, length: int) -> bytearray | None:
         """The same where the bytes are in memory and the file is unchanged, else None: never waits for a disk."""
         buffer = bytearray(max(0, min(length, self.size - offset)))
         if not buffer:
-            return b""
+            return buffer
         try:
             count = os.preadv(self.fd, [buffer], offset, os.RWF_NOWAIT)
         except OSError:
             return None
         good = count == len(buffer) and self.failure is None and not self._is_changed()
-        return bytes(buffer) if good else None
+        return buffer if good else None
 
     def close(self) -> None:
         """Give the file back."""

@@ -17,7 +17,6 @@ little about what the program wants. The rules:
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from datomfs.cache.extents import Range
@@ -49,12 +48,13 @@ _LARGEST_GET = 8 << 20
 """What somebody waits for comes over several connections at once; what lies far ahead costs fewer requests."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
-    """What a request needs now, and what is worth having soon, in the order it will be wanted; each range a GET."""
+    """What a request needs now, and what is worth having soon, in the order it will be wanted; bytes in one GET."""
 
-    needed: list[Range] = field(default_factory=list)
+    needed: list[Range]
     ahead: list[Range] = field(default_factory=list)
+    get_size: int = _DEMANDED_GET
 
 
 @dataclass(slots=True)
@@ -86,8 +86,7 @@ class Planner:
         """What the request for `[offset, end)` is worth. `end` is within the object, and beyond `offset`."""
         self._footer_read = self._footer_read or (self._grid.is_parquet and end == self._grid.size)
         stream = self._find_stream(offset)
-        plan = self._jump(offset, end) if stream is None else self._go_on(stream, offset, end)
-        return Plan(_cut(plan.needed, _DEMANDED_GET), _cut(plan.ahead, self._get_size(stream)))
+        return self._jump(offset, end) if stream is None else self._go_on(stream, offset, end)
 
     # -- jumps -----------------------------------------------------------------------------------------------------
 
@@ -95,7 +94,7 @@ class Planner:
         if self._begins_sequence(offset, end):
             stream = _Stream(offset, end, end, end)
             self._put_stream(stream)
-            return Plan([Range(offset, end)], self._open_window(stream, _WINDOW_OF_BEGINNING))
+            return self._open_window(stream, [Range(offset, end)], _WINDOW_OF_BEGINNING)
         block, is_chunk = self._grid.at(offset), self._begins_block(offset)
         if is_chunk:
             if offset > block.start:
@@ -165,47 +164,32 @@ class Planner:
             if stream.reached <= stream.fetched - stream.window // 2:
                 return Plan(needed)
             stream.window = min(2 * stream.window, self._largest_window)
-            return Plan(needed, self._advance(stream, stream.window))
+            return self._advance(stream, needed, stream.window)
         beyond = stream.reached - stream.chunk_end
         if stream.chunk_end > stream.start and beyond <= _SPILL:
             return Plan(needed)
-        return Plan(needed, self._open_window(stream, _FIRST_WINDOW) if beyond > _SEQUENCE else self._deeper(stream))
+        return self._open_window(stream, needed, _FIRST_WINDOW) if beyond > _SEQUENCE else self._deeper(stream, needed)
 
-    def _deeper(self, stream: _Stream) -> list[Range]:
+    def _deeper(self, stream: _Stream, needed: list[Range]) -> Plan:
         """As much again as was read in a row so far, when half of what was fetched is used up."""
         run = stream.reached - max(stream.start, stream.chunk_end)
         if stream.reached < stream.fetched - _SPILL:
-            return []
-        return self._advance(stream, max(_LOOK_UP, run))
+            return Plan(needed)
+        return self._advance(stream, needed, max(_LOOK_UP, run))
 
-    def _open_window(self, stream: _Stream, length: int) -> list[Range]:
+    def _open_window(self, stream: _Stream, needed: list[Range], length: int) -> Plan:
         stream.window = min(length, self._largest_window)
-        return self._advance(stream, stream.window)
+        return self._advance(stream, needed, stream.window)
 
-    def _get_size(self, stream: _Stream | None) -> int:
-        """How large the requests ahead of a reader are: eight of them fill a large window."""
-        window = stream.window if stream is not None else 0
-        return min(max(window // 8, _DEMANDED_GET), _LARGEST_GET)
-
-    def _advance(self, stream: _Stream, length: int) -> list[Range]:
-        """What has not been asked for of the next `length` bytes of a stream."""
+    def _advance(self, stream: _Stream, needed: list[Range], length: int) -> Plan:
+        """What has not been asked for of the next `length` bytes of a stream; eight GETs fill a large window."""
         begin, upto = max(stream.fetched, stream.reached), min(stream.reached + length, self._grid.size)
         stream.fetched = max(begin, upto)
-        return [Range(begin, upto)] if begin < upto else []
+        ahead = [Range(begin, upto)] if begin < upto else []
+        return Plan(needed, ahead, min(max(length // 16, _DEMANDED_GET), _LARGEST_GET))
 
 
-def _cut(ranges: Iterable[Range], largest: int) -> list[Range]:
-    """The same bytes in ranges of at most `largest`, those that touch joined first."""
-    joined: list[Range] = []
-    for each in ranges:
-        if joined and joined[-1].end == each.start:
-            joined[-1] = Range(joined[-1].start, each.end)
-        else:
-            joined.append(each)
-    return [piece for whole in joined for piece in _split(whole, largest)]
-
-
-def _split(whole: Range, largest: int) -> list[Range]:
+def split(whole: Range, largest: int) -> list[Range]:
     """A range in as few parts of about the same length as it takes."""
     count = -(-whole.length // largest)
     bounds = [whole.start + whole.length * part // count for part in range(count + 1)] if count else []

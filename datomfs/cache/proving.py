@@ -188,8 +188,10 @@ class Prover:
         """Give up what is under way and begin nothing more; it is done again when the object is next opened."""
         self._ending.set()
         self._work.put(None)
-        if self._thread is not None:
-            self._thread.join()
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join()
 
     def _run(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -18,10 +18,11 @@ from typing import Protocol
 from cachetools import LRUCache
 
 from datomfs.cache.block_memory import BlockMemory
-from datomfs.cache.blocks import Blocks
+from datomfs.cache.blocks import Blocks, Bytes
 from datomfs.cache.fetch import Fetcher
 from datomfs.cache.folder import CacheFolder
 from datomfs.cache.grid import Grid, footer_length, parquet_grid, plain_grid
+from datomfs.cache.grid import prepare as prepare_grids
 from datomfs.cache.in_place import FilePayload, open_in_place
 from datomfs.cache.prefetch import Planner
 from datomfs.cache.proof import OnProgress, Proofs, Recorded
@@ -39,7 +40,7 @@ SMALL = 1 << 20
 _TAIL = 64 << 10
 _LARGEST_TAIL = 1 << 20
 _GRIDS = 256
-_FAILURES = 4096
+_REMEMBERED = 4096
 
 
 class Payload(Protocol):
@@ -60,11 +61,11 @@ class Payload(Protocol):
         """What has been seen of them so far."""
         ...
 
-    def read_nowait(self, offset: int, length: int) -> bytes | None:
+    def read_nowait(self, offset: int, length: int) -> Bytes | None:
         """Up to `length` bytes from `offset`, fewer only at the end, if nothing has to be waited for; else None."""
         ...
 
-    def read(self, offset: int, length: int, on_progress: OnProgress) -> bytes:
+    def read(self, offset: int, length: int, on_progress: OnProgress) -> Bytes:
         """The same, whatever it takes. Raises IntegrityError, and the errors of the store."""
         ...
 
@@ -97,7 +98,8 @@ class PayloadReader:
         self._prover = Prover()
         self._fetchers: dict[Store, Fetcher] = {}
         self._remote: dict[tuple[str, str, str], RemotePayload] = {}
-        self._failed: LRUCache[tuple[str, str, str], bool] = LRUCache(_FAILURES)
+        self._looked_at: LRUCache[tuple[str, str, str], ObjectInfo] = LRUCache(_REMEMBERED)
+        self._failed: LRUCache[tuple[str, str, str], bool] = LRUCache(_REMEMBERED)
         self._opening: dict[str, _Turn] = {}
         self._grids: LRUCache[str, Grid] = LRUCache(_GRIDS)
         self._lock = Lock()
@@ -108,6 +110,10 @@ class PayloadReader:
         for fetcher in list(self._fetchers.values()):
             fetcher.stop()
         self._folder.close()
+
+    def prepare(self) -> None:
+        """Do once what the first open payload of a remote store would have to wait for."""
+        prepare_grids()
 
     def open(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: OnProgress) -> Payload:
         """The payload `info` of a listing, proven or about to be, as `verify` wants it; that may take its time.
@@ -225,20 +231,27 @@ class PayloadReader:
     ) -> RemotePayload:
         attested, tail = None, b""
         if info.size > SMALL:
-            info, tail = self._look(store, info)
+            source = (store.url, info.key, info.etag)
+            with self._lock:
+                seen = self._looked_at.get(source)
+            info, tail = (seen, b"") if seen else self._look(store, info)
+            with self._lock:
+                self._looked_at[source] = info
             attested = info.sha256
             on_progress()
         payload, proving = self._make(store, info, recorded, where, self._name(store, info, recorded))
         try:
             if attested is not None:
                 proving.believe_store(attested)
-            if tail:
-                payload.follow(self._planner(recorded.sha256, payload, tail, on_progress))
+            planner = self._find_planner(recorded.sha256, payload, tail, on_progress)
+            if planner is not None:
+                payload.follow(planner)
             if not payload.is_open:
                 payload.open_gate(on_progress)
         except BaseException:
             if payload.failure is not None:
-                self._failed[store.url, info.key, info.etag] = True
+                with self._lock:
+                    self._failed[store.url, info.key, info.etag] = True
             payload.close()
             raise
         return self._share(store, payload)
@@ -296,12 +309,18 @@ class PayloadReader:
         source = hashlib.sha256("\0".join((store.url, info.key, info.etag)).encode()).hexdigest()
         return self._folder.partial_name(f"{sha256}-{source[:16]}")
 
-    def _planner(self, sha256: str, payload: RemotePayload, tail: bytes, on_progress: OnProgress) -> Planner:
-        """The plans along the object's own layout; its end is here already."""
-        grid = self._grids.get(sha256)
+    def _find_planner(
+        self, sha256: str, payload: RemotePayload, tail: bytes, on_progress: OnProgress
+    ) -> Planner | None:
+        """The plans along the object's own layout, which stands at its end; None where that is not to be had."""
+        with self._lock:
+            grid = self._grids.get(sha256)
         if grid is None:
+            if not tail:
+                return None
             grid = self._read_grid(payload, tail, on_progress)
-            self._grids[sha256] = grid
+            with self._lock:
+                self._grids[sha256] = grid
         return Planner(grid)
 
     def _read_grid(self, payload: RemotePayload, tail: bytes, on_progress: OnProgress) -> Grid:
@@ -311,5 +330,5 @@ class PayloadReader:
         if length is None or length > size:
             return plain_grid(size)
         if length > len(tail):
-            tail = payload.fetch(size - length, size - len(tail), on_progress) + tail
+            tail = bytes(payload.fetch(size - length, size - len(tail), on_progress)) + tail
         return parquet_grid(size, tail[-length:]) or plain_grid(size)

@@ -12,16 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Lock
 
-from datomfs.cache.blocks import Blocks, Room
+from datomfs.cache.blocks import Blocks, Bytes, Room
 from datomfs.cache.extents import Extents, Range
 from datomfs.cache.fetch import Delivery, Fetcher, Job, Urgency
-from datomfs.cache.prefetch import Planner
+from datomfs.cache.prefetch import Planner, split
 from datomfs.cache.proof import OnProgress
 from datomfs.cache.standing import Verified
 from datomfs.errors import DatomfsError, ObjectChanged, StoreDenied, StoreUnreachable
 from datomfs.store.base import ObjectInfo
 
 log = logging.getLogger(__name__)
+
+_GET = 8 << 20
 
 
 class _Waiter:
@@ -98,17 +100,18 @@ class RemotePayload:
         """How many of them are on this machine's disk."""
         return self.blocks.stored_bytes
 
-    def read_nowait(self, offset: int, length: int) -> bytes | None:
+    def read_nowait(self, offset: int, length: int) -> Bytes | None:
         """Up to `length` bytes from `offset` where they are in memory, else None. Sees to it that they come."""
         end = min(offset + length, self.size)
         if offset >= end:
             return b""
         if not self.is_open:
             return None
-        self._plan(offset, end)
-        return self.blocks.read_nowait(offset, end)
+        data = self.blocks.read_nowait(offset, end)
+        self._plan(offset, end, is_here=data is not None)
+        return data
 
-    def read(self, offset: int, length: int, on_progress: OnProgress) -> bytes:
+    def read(self, offset: int, length: int, on_progress: OnProgress) -> Bytes:
         """The same, once they are here. To be called after `read_nowait` had none.
 
         Raises IntegrityError where they are not the recorded ones, and the errors of the store; a denial that comes
@@ -155,7 +158,7 @@ class RemotePayload:
 
     # -- for those who prove ---------------------------------------------------------------------------------------
 
-    def fetch(self, start: int, end: int, on_progress: OnProgress) -> bytes:
+    def fetch(self, start: int, end: int, on_progress: OnProgress) -> Bytes:
         """A range, proven or not."""
         return self._wait_for(start, end, on_progress)
 
@@ -163,7 +166,7 @@ class RemotePayload:
         """Have ranges fetched, apart from what is there or on its way."""
         with self._lock:
             for each in ranges:
-                self._claim(each, urgency)
+                self._claim(each, urgency, _GET)
 
     def put(self, start: int, data: bytes) -> None:
         """Keep bytes that somebody has fetched already."""
@@ -217,21 +220,22 @@ class RemotePayload:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _plan(self, offset: int, end: int) -> None:
+    def _plan(self, offset: int, end: int, *, is_here: bool = False) -> None:
         if self.blocks.is_on_disk:
             return
         with self._lock:
             plan = self._planner.plan(offset, end)
             log.debug("%d-%d: needs %s, ahead %s", offset, end, plan.needed, plan.ahead)
-            for each in plan.needed:
-                self._claim(each, Urgency.DEMANDED)
+            if not is_here or plan.needed[0] != (offset, end):
+                for each in plan.needed:
+                    self._claim(each, Urgency.DEMANDED, plan.get_size)
             for each in plan.ahead:
-                self._claim(each, Urgency.AHEAD)
+                self._claim(each, Urgency.AHEAD, plan.get_size)
 
-    def _claim(self, wanted: Range, urgency: Urgency) -> None:
+    def _claim(self, wanted: Range, urgency: Urgency, get_size: int) -> None:
         """Have what is missing of a range fetched, and hurry what somebody waits for and nobody did before."""
         for gap in self.blocks.missing(*wanted):
-            for part in self._coming.missing(*gap):
+            for part in [piece for each in self._coming.missing(*gap) for piece in split(each, get_size)]:
                 self.is_open = self.is_open and self.may_stream
                 self._coming.add(*part)
                 self._jobs.append(self._fetcher.submit(self.info.key, part.start, part.end, self, urgency))
@@ -240,7 +244,7 @@ class RemotePayload:
                     if job.urgency is not urgency and job.start < gap.end and gap.start < job.end:
                         self._fetcher.hurry(job)
 
-    def _wait_for(self, start: int, end: int, on_progress: OnProgress) -> bytes:
+    def _wait_for(self, start: int, end: int, on_progress: OnProgress) -> Bytes:
         waiter = _Waiter(start, end)
         with self._lock:
             self._waiters.append(waiter)
@@ -254,7 +258,7 @@ class RemotePayload:
                 if waiter.error is not None:
                     raise waiter.error
                 with self._lock:
-                    self._claim(Range(start, end), Urgency.DEMANDED)
+                    self._claim(Range(start, end), Urgency.DEMANDED, _GET)
                 waiter.event.wait()
                 waiter.event.clear()
                 on_progress()

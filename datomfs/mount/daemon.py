@@ -17,6 +17,7 @@ from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import MountFailed
 from datomfs.mount.live_source import LiveSource
 from datomfs.mount.operations import DatomOperations
+from datomfs.mount.read_ahead import limit_read_ahead
 from datomfs.vfs.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -52,11 +53,12 @@ def serve(
                     raise MountFailed(str(mountpoint), str(error)) from error
                 try:
                     nursery.start_soon(_end_on_signal, signals, nursery.cancel_scope)
-                    nursery.start_soon(_announce, mountpoint, on_ready)
+                    nursery.start_soon(_begin, mountpoint, on_ready, portfolio, reader)
                     await pyfuse3.main()
                 finally:
                     pyfuse3.close(unmount=True)
                     source.close_all()
+                    reader.close()
                     log.info("unmounted %s", mountpoint)
                 nursery.cancel_scope.cancel()
 
@@ -73,14 +75,17 @@ async def _end_on_signal(signals: AsyncIterator[int], serving: trio.CancelScope)
         serving.cancel()
 
 
-async def _announce(mountpoint: Path, on_ready: Callable[[], None]) -> None:
-    """Say that the mount is ready once it has answered a request of our own through the kernel."""
+async def _begin(mountpoint: Path, on_ready: Callable[[], None], portfolio: Portfolio, reader: PayloadReader) -> None:
+    """Say that the mount is ready once it has answered a request of our own through the kernel; then prepare."""
     try:
         await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
     except OSError as error:
         raise MountFailed(str(mountpoint), f"it does not answer: {error.strerror}") from error
+    await trio.to_thread.run_sync(limit_read_ahead, mountpoint, abandon_on_cancel=True)
     log.info("mounted %s", mountpoint)
     on_ready()
+    if portfolio.is_remote:
+        await trio.to_thread.run_sync(reader.prepare, abandon_on_cancel=True)
 
 
 def _first(error: Exception) -> Exception:

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 import trio
 
+from datomfs.cache.blocks import Bytes
 from datomfs.cache.proof import Recorded
 from datomfs.cache.reader import SMALL, Payload, PayloadReader
 from datomfs.cache.standing import Verified
@@ -176,14 +177,14 @@ class LiveSource:
         self._handles[handle] = shared
         return handle
 
-    async def read(self, handle: Handle, offset: int, length: int) -> bytes:
+    async def read(self, handle: Handle, offset: int, length: int) -> Bytes:
         """Bytes of an open payload: at once where the page cache has them, else in a thread."""
         shared = self._handles[handle]
         data = shared.payload.read_nowait(offset, length)
         if data is not None:
             return data
 
-        async def read(progress: Progress) -> bytes:
+        async def read(progress: Progress) -> Bytes:
             shared.take()
             try:
                 return await trio.to_thread.run_sync(

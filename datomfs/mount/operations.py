@@ -13,7 +13,7 @@ import itertools
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import pyfuse3
 
@@ -124,7 +124,7 @@ class DatomOperations(pyfuse3.Operations):
 
     @_answered
     async def read(self, fh: pyfuse3.FileHandleT, off: int, size: int) -> bytes:
-        return await self._tree.read(Handle(fh), off, size)
+        return cast("bytes", await self._tree.read(Handle(fh), off, size))  # any buffer will do
 
     @_answered
     async def release(self, fh: pyfuse3.FileHandleT) -> None:

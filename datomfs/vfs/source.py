@@ -128,7 +128,7 @@ class Source(Protocol):
         """A proven payload, to be read and closed. Raises IntegrityError where its bytes are not the recorded ones."""
         ...
 
-    async def read(self, handle: Handle, offset: int, length: int) -> bytes:
+    async def read(self, handle: Handle, offset: int, length: int) -> bytes | bytearray:
         """Up to `length` bytes from `offset`, fewer only at the end."""
         ...
 

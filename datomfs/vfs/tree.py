@@ -124,7 +124,7 @@ class Tree:
             raise IsADirectoryError(inode)
         return await self._source.open(node.project, node.table, node.version)
 
-    async def read(self, handle: Handle, offset: int, length: int) -> bytes:
+    async def read(self, handle: Handle, offset: int, length: int) -> bytes | bytearray:
         """Bytes of an open payload; empty from its end on."""
         return await self._source.read(handle, offset, length)
 
