@@ -69,6 +69,11 @@ def payload_key(name: str, data_sha: str) -> str:
     return f"{check_name(name)}/{check_sha(data_sha)}.parquet"
 
 
+def documents_end(name: str) -> str:
+    """A text that sorts behind the keys of an artifact's documents, and before those of its payloads."""
+    return f"{check_name(name)}/.metadata0"  # `0` is the character after `/`
+
+
 def parse_metadata_key(key: str) -> str | None:
     """The artifact whose current metadata `key` is, or None."""
     found = _METADATA_KEY.fullmatch(key)

@@ -22,7 +22,15 @@ from datomfs.errors import (
     VersionNotFound,
 )
 from datomfs.identity.metadata import metadata_sha
-from datomfs.layout import MANIFEST_KEY, artifact_prefix, history_key, metadata_key, payload_key, snapshot_key
+from datomfs.layout import (
+    MANIFEST_KEY,
+    artifact_prefix,
+    documents_end,
+    history_key,
+    metadata_key,
+    payload_key,
+    snapshot_key,
+)
 from datomfs.model.history import History, HistoryEntry, parse_history
 from datomfs.model.manifest import Manifest, parse_manifest
 from datomfs.model.metadata import Metadata, parse_metadata
@@ -176,8 +184,12 @@ class Catalog:
             return None
 
     def list_payloads(self, table: str) -> Mapping[str, ObjectInfo]:
-        """Every payload of a table by key, in one LIST: the only honest source of sizes (design.md §2)."""
-        return {info.key: info for info in self.store.list(artifact_prefix(table), recursive=False)}
+        """Every payload of a table by key, in one LIST: the only honest source of sizes (design.md §2).
+
+        The documents' folder is passed over: it would count among the thousand entries of a page.
+        """
+        found = self.store.list(artifact_prefix(table), recursive=False, after=documents_end(table))
+        return {info.key: info for info in found}
 
     def list_all_payloads(self) -> Mapping[str, Mapping[str, ObjectInfo]]:
         """The same for all tables at once, by table, in one LIST of the whole project, its documents included."""

@@ -115,9 +115,10 @@ class Store(Protocol):
         """
         ...
 
-    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, recursive: bool = True, after: str = "") -> Iterator[ObjectInfo]:
         """Objects whose keys start with `prefix`, ordered by key; without `recursive` none below the next slash.
 
+        `after` is a text, no key: only what sorts behind it is listed, which may cost a store fewer requests.
         What no key could name (folder markers of a console, temporary files) is not among them.
         """
         ...

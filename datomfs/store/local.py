@@ -141,10 +141,10 @@ class LocalStore:
                     raise ObjectExists(self._url, key)
             return self._write(key, content.chunks(sha256), partial(self._publish_new, key))
 
-    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, recursive: bool = True, after: str = "") -> Iterator[ObjectInfo]:
         """The files below a folder whose keys start with `prefix`."""
         folder, slash, start = check_prefix(prefix).rpartition("/")
-        return self._walk(folder + slash, start, recursive)
+        return (info for info in self._walk(folder + slash, start, recursive) if info.key > after)
 
     def delete(self, key: str) -> None:
         """Remove a file; its folder stays."""

@@ -85,11 +85,11 @@ class MemoryStore:
             body = b"".join(content.chunks(sha256))
         return self._keep(key, body, if_absent=True, if_match=None, sha256=sha256)
 
-    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, recursive: bool = True, after: str = "") -> Iterator[ObjectInfo]:
         """The objects there are when this is called."""
         check_prefix(prefix)
         with self._lock:
-            keys = sorted(key for key in self._objects if key.startswith(prefix))
+            keys = sorted(key for key in self._objects if key.startswith(prefix) and key > after)
             found = [self._objects[key][1] for key in keys if recursive or "/" not in key[len(prefix) :]]
         return (ObjectInfo(info.key, info.size, info.etag) for info in found)
 

@@ -223,9 +223,9 @@ class S3Store:
             raise PayloadMismatch(f"{key} in {self._url}", sha256, info.sha256 or "")
         return info
 
-    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, recursive: bool = True, after: str = "") -> Iterator[ObjectInfo]:
         """The objects whose keys start with `prefix`, once the last page of the listing is here."""
-        return self._listed(check_prefix(prefix), recursive)
+        return self._listed(check_prefix(prefix), recursive, after)
 
     def delete(self, key: str) -> None:
         """Remove the object; in a bucket with versioning S3 keeps it as an older version."""
@@ -291,12 +291,14 @@ class S3Store:
     def _name(self, key: str) -> str:
         return self._namespace + check_key(key)
 
-    def _listed(self, prefix: str, recursive: bool) -> Iterator[ObjectInfo]:
-        delimiter: Any = {} if recursive else {"Delimiter": "/"}
+    def _listed(self, prefix: str, recursive: bool, after: str) -> Iterator[ObjectInfo]:
+        limits: Any = {} if recursive else {"Delimiter": "/"}
+        if after:
+            limits["StartAfter"] = self._namespace + after
         found = []
         with self._door(prefix or f"{NAMESPACE}/"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._namespace + prefix, **delimiter, **self._payer
+                Bucket=self._bucket, Prefix=self._namespace + prefix, **limits, **self._payer
             )
             for page in pages:
                 self._check_listing(page, prefix)

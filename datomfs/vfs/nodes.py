@@ -6,6 +6,7 @@ and needs no table on disk. `Attrs` is what a node looks like at a moment.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import stat
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 ROOT_INODE = 1
 _INODE_BITS = 63  # tools that keep an inode in a signed 64-bit number see no negative one
 _FIRST_FREE_INODE = 2
+_KNOWN_INODES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Attrs:
     ttl_s: float
 
 
+@functools.lru_cache(_KNOWN_INODES)
 def inode_of(node: Node) -> int:
     """The inode of a node: 1 for the root, else 63 bits of a hash of what it stands for.
 

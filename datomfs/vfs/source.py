@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import NewType, Protocol
@@ -67,6 +67,8 @@ class TableView:
     """Versions that the history records twice with different bytes (format.md §11.2): no name of theirs resolves."""
     _ordered: Sequence[VersionView] = field(init=False, repr=False, compare=False)
     """The same by their digits: those that share a prefix stand together, however many there are."""
+    _shorts: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """Each version's digits in a listing, once somebody lists them: a directory of a thousand needs all of them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ordered", sorted(self.versions, key=_digits))
@@ -83,9 +85,9 @@ class TableView:
 
     def short(self, version: str) -> str:
         """The first 8 digits of a version, or as many as tell it from the others."""
-        place = bisect_left(self._ordered, version, key=_digits)
-        neighbours = self._ordered[max(0, place - 1) : place + 2]
-        return short_version(version, {neighbour.version for neighbour in neighbours})
+        if not self._shorts:
+            self._shorts.update(_shortened([each.version for each in self._ordered]))
+        return self._shorts[version]
 
     @property
     def time_ns(self) -> int:
@@ -95,6 +97,12 @@ class TableView:
 
 def _digits(version: VersionView) -> str:
     return version.version
+
+
+def _shortened(ordered: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each of some sorted versions with its short form; only its neighbours can share more with it than others."""
+    for before, version, after in zip(["", *ordered], ordered, [*ordered[1:], ""], strict=False):
+        yield version, short_version(version, {before, after})
 
 
 class Source(Protocol):

@@ -45,8 +45,8 @@ class LiveStore(MemoryStore):
             raise self.fault
         return super().get(key)
 
-    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectInfo]:
-        found = super().list(prefix, recursive=recursive)
+    def list(self, prefix: str = "", *, recursive: bool = True, after: str = "") -> Iterator[ObjectInfo]:
+        found = super().list(prefix, recursive=recursive, after=after)
         self.on_listed()
         return found
 

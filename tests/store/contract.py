@@ -367,6 +367,13 @@ class StoreContract:
         head = store.upload(KEY, source, sha256=sha256(b"12345"))
         assert [ObjectInfo(KEY, 5, head.etag)] == list(store.list())
 
+    def test_list_after_a_text_gives_what_sorts_behind_it(self, store: Store) -> None:
+        for key in ("dm/.metadata/metadata.json", "dm/0a.parquet", "dm/fe.parquet", "dm-2/0a.parquet"):
+            self.raw_put(store, key, b"1")
+        listed = store.list("dm/", recursive=False, after="dm/.metadata0")
+        assert ["dm/0a.parquet", "dm/fe.parquet"] == [info.key for info in listed]
+        assert ["dm/fe.parquet"] == [info.key for info in store.list("dm/", after="dm/0a.parquet")]
+
     # -- delete ----------------------------------------------------------------------------------------------------
 
     def test_delete_removes_the_object(self, store: Store) -> None:
