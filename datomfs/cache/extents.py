@@ -76,11 +76,6 @@ class Extents:
         place = bisect_right(self._starts, start) - 1
         return place >= 0 and end <= self._ends[place]
 
-    def run_from(self, start: int) -> int:
-        """Where the bytes end that are in the set from `start` on; `start` itself when it is not in the set."""
-        place = bisect_right(self._starts, start) - 1
-        return max(start, self._ends[place]) if place >= 0 else start
-
     def missing(self, start: int, end: int) -> list[Range]:
         """The parts of a range that are not in the set, in order."""
         gaps = []
