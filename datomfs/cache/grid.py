@@ -1,7 +1,6 @@
 """Where the blocks of an object lie: along the chunks of a parquet file, else every 4 MiB (design.md §3).
 
-Pure, apart from importing pyarrow when a footer is parsed, or before: it takes 0.1 s and 37 MiB, and a daemon that only
-serves folders never needs it. Nothing else of pyarrow is used in the daemon.
+Pure.
 """
 
 from __future__ import annotations
@@ -10,17 +9,15 @@ import logging
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
+from datomfs.cache.footer import find_chunks
 
 log = logging.getLogger(__name__)
 
 PLAIN_BLOCK = 4 << 20
 LARGEST_BLOCK = 8 << 20
 _MOST_CHUNKS = 200_000
-"""Above this a footer takes seconds of pure Python to walk; such a file is served along the plain grid."""
+"""Above this a footer takes seconds to walk; such a file is served along the plain grid."""
 
 _MAGIC = b"PAR1"
 _TRAILER = 8  # the footer's length in four bytes, little-endian, and the magic (parquet-format, "File format")
@@ -67,11 +64,6 @@ class Grid:
             return None
 
 
-def prepare() -> None:
-    """Import what footers are parsed with, where there is time for it before the first one comes."""
-    import pyarrow.parquet  # noqa: F401
-
-
 def plain_grid(size: int) -> Grid:
     """Blocks of 4 MiB, the last one shorter."""
     starts = array("q", range(0, size, PLAIN_BLOCK) or [0])
@@ -94,18 +86,12 @@ def parquet_grid(size: int, footer: bytes) -> Grid | None:
     The footer is a block, and so is each column chunk, in pieces of 8 MiB where it is larger. What lies between chunks
     (page indexes, bloom filters) is cut in the same way.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        metadata = pq.read_metadata(pa.BufferReader(footer))
-    except (pa.ArrowException, OSError) as error:
-        log.debug("a footer of %d bytes cannot be parsed: %s", len(footer), error)
-        return None
-    if metadata.num_row_groups * metadata.num_columns > _MOST_CHUNKS:
+    chunks = find_chunks(footer[:-_TRAILER], most=_MOST_CHUNKS)
+    if chunks is None:
+        log.debug("a footer of %d bytes is of no use", len(footer))
         return None
     cuts = {0: _NO_COLUMN, size - len(footer): _NO_COLUMN}
-    for start, end, column in _chunks(metadata):
+    for start, end, column in chunks:
         if not 0 <= start < end <= size - len(footer):
             return None
         cuts[start] = column
@@ -117,17 +103,3 @@ def parquet_grid(size: int, footer: bytes) -> Grid | None:
         starts.extend(pieces)
         columns.extend([cuts[start], *[_NO_COLUMN] * (len(pieces) - 1)])
     return Grid(size, starts, columns, is_parquet=True)
-
-
-def _chunks(metadata: pq.FileMetaData) -> list[tuple[int, int, int]]:
-    """Start, end and column of each column chunk."""
-    chunks = []
-    for group_index in range(metadata.num_row_groups):
-        group = metadata.row_group(group_index)
-        for column in range(metadata.num_columns):
-            chunk = group.column(column)
-            pages = [chunk.data_page_offset]
-            if chunk.dictionary_page_offset is not None:
-                pages.append(chunk.dictionary_page_offset)
-            chunks.append((min(pages), min(pages) + chunk.total_compressed_size, column))
-    return chunks

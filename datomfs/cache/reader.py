@@ -22,7 +22,6 @@ from datomfs.cache.blocks import Blocks, Bytes
 from datomfs.cache.fetch import Fetcher
 from datomfs.cache.folder import CacheFolder
 from datomfs.cache.grid import Grid, footer_length, parquet_grid, plain_grid
-from datomfs.cache.grid import prepare as prepare_grids
 from datomfs.cache.in_place import FilePayload, open_in_place
 from datomfs.cache.prefetch import Planner
 from datomfs.cache.proof import OnProgress, Proofs, Recorded
@@ -110,10 +109,6 @@ class PayloadReader:
         for fetcher in list(self._fetchers.values()):
             fetcher.stop()
         self._folder.close()
-
-    def prepare(self) -> None:
-        """Do once what the first open payload of a remote store would have to wait for."""
-        prepare_grids()
 
     def open(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: OnProgress) -> Payload:
         """The payload `info` of a listing, proven or about to be, as `verify` wants it; that may take its time.

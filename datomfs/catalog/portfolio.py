@@ -32,11 +32,6 @@ class Portfolio:
         """The names of all projects, sorted."""
         return tuple(sorted(self._locations))
 
-    @property
-    def is_remote(self) -> bool:
-        """Whether any project lies somewhere else than in a folder."""
-        return any(location.backend != "local" for location in self._locations.values())
-
     def location(self, project: str) -> Location:
         """Where a project lies. Raises ProjectNotFound."""
         if project not in self._locations:
