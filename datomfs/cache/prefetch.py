@@ -25,6 +25,7 @@ from datomfs.cache.grid import LARGEST_BLOCK, Block, Grid
 _REQUEST = 128 << 10
 """The most that the kernel asks for at once, and how far its read-ahead goes."""
 
+_PAGE = 4 << 10
 _PAGE_SPILL = 8 << 10
 _SPILL = 256 << 10
 _LOOK_UP = 512 << 10
@@ -97,12 +98,15 @@ class Planner:
             return self._open_window(stream, [Range(offset, end)], _WINDOW_OF_BEGINNING)
         block, is_chunk = self._grid.at(offset), self._begins_block(offset)
         if is_chunk:
-            if offset > block.start:
+            if offset > block.start or self._is_gap(block):
                 block = self._grid.at(block.end)
-            wanted = Range(offset, max(end, min(block.end + _REQUEST, self._grid.size)))
+            read_ahead = -(-block.end // _PAGE) * _PAGE + _REQUEST
+            wanted = Range(offset, max(end, min(read_ahead, self._grid.size)))
             ahead = self._column_ahead(block)
         else:
-            wanted = Range(offset, min(offset + _LOOK_UP, self._grid.size) if end - offset >= _REQUEST else end)
+            wanted = Range(
+                offset, max(end, min(offset + _LOOK_UP, self._grid.size)) if end - offset >= _REQUEST else end
+            )
             ahead = []
         self._put_stream(_Stream(offset, end, block.end if is_chunk else offset, wanted.end))
         return Plan([wanted], ahead)
@@ -150,6 +154,10 @@ class Planner:
             return False
         block = self._grid.at(offset)
         return offset == block.start or (block.end - offset <= _PAGE_SPILL and block.end < self._grid.size)
+
+    def _is_gap(self, block: Block) -> bool:
+        """Whether a block is the few bytes before a chunk that belong to none, as at the beginning of a file."""
+        return block.column is None and block.end - block.start <= _PAGE_SPILL and block.end < self._grid.size
 
     def _put_stream(self, stream: _Stream) -> None:
         self._streams[stream.reached // _NEAR] = stream
