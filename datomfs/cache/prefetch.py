@@ -141,11 +141,15 @@ class Planner:
 
     def _find_stream(self, offset: int) -> _Stream | None:
         """The stream that a request goes on with, which is taken out to be put back where it then stands."""
-        ahead = 0 if self._begins_block(offset) else _NEAR
+        begins_block = self._begins_block(offset)
+        ahead = 0 if begins_block else _NEAR
         for place in (offset // _NEAR, offset // _NEAR + 1, offset // _NEAR - 1):
             stream = self._streams.get(place)
-            if stream is not None and stream.reached - _NEAR <= offset <= stream.reached + ahead:
-                return self._streams.pop(place)
+            if stream is None or not stream.reached - _NEAR <= offset <= stream.reached + ahead:
+                continue
+            if begins_block and not stream.window and offset != stream.reached:
+                continue  # the column beside the one that read-ahead went past
+            return self._streams.pop(place)
         return None
 
     def _begins_block(self, offset: int) -> bool:

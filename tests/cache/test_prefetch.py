@@ -18,7 +18,7 @@ CHUNK = 650_000
 # -- columns -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("columns", [(3, 11), (0, 10)])
+@pytest.mark.parametrize("columns", [(3, 11), (4, 5), (0, 1), (18, 19)])
 def test_two_of_twenty_columns_cost_at_most_a_quarter_more_than_their_bytes(columns: tuple[int, int]) -> None:
     follower = Follower(table_grid([CHUNK] * 20, 40))
     follower.read(follower.grid.size - 20_000, follower.grid.size)
