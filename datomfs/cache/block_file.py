@@ -72,16 +72,14 @@ class BlockFile:
             os.close(self._fd)
             raise
         try:
-            if os.fstat(self._fd).st_size != size:
-                os.ftruncate(self._fd, size)
             # What the kernel would read ahead would be in its cache without ever having been hashed.
             os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_RANDOM)
-            self._identity = identify(self._fd)
             self._pieces: list[_Piece] = []
             self._stored = Extents()
             self._trusted = Extents()
             self._map_read = 0
-            self._begin_map()
+            self._begin()
+            self._identity = identify(self._fd)
             self.refresh()
         except BaseException:
             self.close()
@@ -125,14 +123,13 @@ class BlockFile:
 
     def refresh(self) -> None:
         """Take in what other processes have written since."""
-        length = os.fstat(self._map_fd).st_size
-        if length <= self._map_read:
-            return
         with self._lock:
-            data = os.pread(self._map_fd, length - self._map_read, self._map_read)
-            whole = len(data) - len(data) % _RECORD.size
-            self._map_read += whole
-            for piece in _parse_records(data[:whole], self.size):
+            length = os.fstat(self._map_fd).st_size
+            if length <= self._map_read:
+                return
+            pieces, parsed = _parse_records(os.pread(self._map_fd, length - self._map_read, self._map_read), self.size)
+            self._map_read += parsed
+            for piece in pieces:
                 self._insert(piece)
 
     def write(self, start: int, data: memoryview) -> None:
@@ -219,12 +216,18 @@ class BlockFile:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _begin_map(self) -> None:
-        """Read the head of the map, or write it; a map of something else is begun anew, and its bytes forgotten."""
+    def _begin(self) -> None:
+        """Give the file its size and read the head of its map, or write it.
+
+        A map of something else, or of a file that has gone, is begun anew, and its bytes forgotten.
+        """
         head = _HEAD.pack(_MAGIC, self.size, zlib.crc32(_MAGIC + self.size.to_bytes(8, "little")))
         fcntl.flock(self._map_fd, fcntl.LOCK_EX)  # two processes may begin it at the same moment
         try:
-            if os.pread(self._map_fd, _HEAD.size, 0) != head:
+            is_known = os.fstat(self._fd).st_size == self.size
+            if not is_known:
+                os.ftruncate(self._fd, self.size)
+            if not is_known or os.pread(self._map_fd, _HEAD.size, 0) != head:
                 os.ftruncate(self._map_fd, 0)
                 os.write(self._map_fd, head)
         finally:
@@ -294,10 +297,19 @@ def map_path(path: Path) -> Path:
     return path.with_name(path.name + MAP_SUFFIX)
 
 
-def _parse_records(data: bytes, size: int) -> Iterator[_Piece]:
-    """The whole records in a part of a map; what a killed process or a bad disk left of others is passed over."""
-    for place in range(0, len(data), _RECORD.size):
-        record = data[place : place + _RECORD.size]
+def _parse_records(data: bytes, size: int) -> tuple[list[_Piece], int]:
+    """The whole records in a part of a map, and how much of it has been looked at.
+
+    What a killed process or a bad disk left of others is passed over. The next record begins right behind it, wherever
+    that is: records are appended.
+    """
+    pieces, at = [], 0
+    while at + _RECORD.size <= len(data):
+        record = data[at : at + _RECORD.size]
         start, length, digest, check = _RECORD.unpack(record)
         if zlib.crc32(record[:-4]) == check and 0 < length <= PIECE and start + length <= size:
-            yield _Piece(start, start + length, digest)
+            pieces.append(_Piece(start, start + length, digest))
+            at += _RECORD.size
+        else:
+            at += 1
+    return pieces, at
