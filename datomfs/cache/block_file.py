@@ -21,6 +21,7 @@ import struct
 import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -89,6 +90,19 @@ class BlockFile:
         """Give the files back."""
         os.close(self._fd)
         os.close(self._map_fd)
+
+    @contextmanager
+    def claimed(self) -> Iterator[bool]:
+        """Whether nobody else has the file open, and might have bytes of it under way; nobody opens it meanwhile."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_alone = True
+        except BlockingIOError:
+            is_alone = False
+        try:
+            yield is_alone
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_SH)  # until it is closed
 
     @property
     def is_ours(self) -> bool:

@@ -70,9 +70,9 @@ class Blocks:
 
     def release(self, room: Room) -> None:
         """Give back what of a room was not used."""
-        if room.bytes:
+        if room.bytes and self._file is not None and not self._file.is_gone:  # what is counted went with its file
             self._folder.release(self.name, room.bytes)
-            room.bytes = 0
+        room.bytes = 0
 
     def write(self, start: int, piece: memoryview, room: Room) -> None:
         """Keep a piece of a range that has this room."""

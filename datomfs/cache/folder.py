@@ -10,6 +10,7 @@ bytes in answer None or False then, and one warning tells why. The folder may be
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -54,6 +55,7 @@ class CacheFolder:
         self._in_use: Counter[str] = Counter()
         self._lock = Lock()
         self._index: Index | None = None
+        self._index_file: tuple[int, int] | None = None
         self._complained: set[str] = set()
 
     def close(self) -> None:
@@ -83,9 +85,14 @@ class CacheFolder:
         except OSError as error:
             self._complain(error)
             return None
+        if not file.is_ours:
+            file.close()
+            self._complain(PermissionError(errno.EPERM, f"somebody else's file lies at {place}"))
+            return None
         with self._lock:
             self._in_use[name] += 1
-        self._ask(lambda index: index.settle(name, file.stored_bytes))
+        with file.claimed() as is_alone:
+            self._ask(lambda index: index.settle(name, file.stored_bytes, at_least=not is_alone))
         return file
 
     def holds(self, name: str, size: int) -> bool:
@@ -125,7 +132,7 @@ class CacheFolder:
         with self._lock:
             self._in_use[sha256] += 1
         self.leave(name)
-        self._ask(lambda index: index.rename(name, sha256))
+        self._ask(lambda index: index.rename(name, sha256, file.stored_bytes))
         return True
 
     # -- room ------------------------------------------------------------------------------------------------------
@@ -220,19 +227,25 @@ class CacheFolder:
                 path.unlink()
 
     def _make_folders(self, folder: Path, *, private: bool = False) -> None:
-        if folder.is_dir():
-            return
-        if folder != self.path:
-            self._make_folders(folder.parent)
-        folder.mkdir(parents=folder == self.path, exist_ok=True)
-        folder.chmod(0o2770 if self._limits.group_readable and not private else 0o700)
-        if folder == self.path:
-            (folder / _TAG_NAME).write_text(_TAG, encoding="ascii")
+        if not folder.is_dir():
+            if folder != self.path:
+                self._make_folders(folder.parent)
+            try:
+                folder.mkdir(parents=folder == self.path)
+            except FileExistsError:
+                if not folder.is_dir():
+                    raise
+            else:
+                folder.chmod(0o2770 if self._limits.group_readable and not private else 0o700)
+                if folder == self.path:
+                    (folder / _TAG_NAME).write_text(_TAG, encoding="ascii")
+        if private and folder.lstat().st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, f"somebody else made {folder}")
 
     def _open_index(self) -> Index:
         with self._lock:
             path = self.path / _INDEX_NAME
-            if self._index is not None and not path.exists():  # somebody emptied the folder
+            if self._index is not None and _which(path) != self._index_file:  # somebody emptied the folder
                 self._index.close()
                 self._index = None
             if self._index is None:
@@ -241,13 +254,17 @@ class CacheFolder:
                     # Made by us, since SQLite gives its journal the mode of its database.
                     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                     path.chmod(0o660 if self._limits.group_readable else 0o600)
+                self._index_file = _which(path)
                 self._index = Index(path)
             return self._index
 
     def _ask(self, question: Callable[[Index], T]) -> T | None:
         """What the index answers, or None where it fails: then it is opened anew the next time."""
         try:
-            return question(self._open_index())
+            try:
+                return question(self._open_index())
+            except sqlite3.ProgrammingError:  # closed a moment ago, by a thread for which it failed
+                return question(self._open_index())
         except _DAMAGE as error:
             self._complain(error)
             self._forget_index(error)
@@ -263,7 +280,7 @@ class CacheFolder:
 
     def _forget_index(self, error: Exception) -> None:
         self.close()
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             # It is no database any more. What it knew comes back as objects are used, or with `cache verify`.
             with suppress(OSError):
                 for path in self.path.glob(f"{_INDEX_NAME}*"):
@@ -274,3 +291,12 @@ class CacheFolder:
         if text not in self._complained:
             self._complained.add(text)
             log.warning("the cache %s takes nothing: %s; reading goes on without it", self.path, text)
+
+
+def _which(path: Path) -> tuple[int, int] | None:
+    """Which file lies at a path: device and inode, or None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

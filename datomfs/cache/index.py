@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,8 @@ class Index:
 
     def close(self) -> None:
         """Give the database back."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     def total(self) -> int:
         """All bytes counted."""
@@ -100,21 +101,16 @@ class Index:
         """
         with self._transaction():
             self._upsert(name, count)
-            victims = self._victims(self._total() - quota, in_use | {name})
-            if victims is None:
-                self._db.execute("UPDATE objects SET bytes = bytes - ? WHERE name = ?", (count, name))
-                return False
-            self._remove(victims, remove)
-            return True
+            if self._evict(self._total() - quota, in_use | {name}, remove):
+                return True
+            self._db.execute("UPDATE objects SET bytes = bytes - ? WHERE name = ?", (count, name))
+            return False
 
     def evict(self, count: int, *, in_use: frozenset[str], remove: Callable[[str], None]) -> int:
         """Remove what has not been used for longest until `count` bytes are gone, or all that may go; the bytes."""
         with self._transaction():
             before = self._total()
-            victims = self._victims(count, in_use)
-            if victims is None:
-                victims = self._removable(in_use)
-            self._remove(victims, remove)
+            self._evict(count, in_use, remove, in_part=True)
             return before - self._total()
 
     def release(self, name: str, count: int) -> None:
@@ -122,12 +118,13 @@ class Index:
         with self._transaction():
             self._db.execute("UPDATE objects SET bytes = MAX(0, bytes - ?) WHERE name = ?", (count, name))
 
-    def settle(self, name: str, count: int) -> None:
-        """What an object's files really hold, and that it is in use now."""
+    def settle(self, name: str, count: int, *, at_least: bool = False) -> None:
+        """What an object's files really hold, or hold at least, and that it is in use now."""
         with self._transaction():
             self._db.execute(
-                "INSERT INTO objects VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bytes = ?2, used = ?3",
-                (name, count, time.time()),
+                "INSERT INTO objects VALUES (?1, ?2, ?3) "
+                "ON CONFLICT DO UPDATE SET bytes = CASE WHEN ?4 THEN MAX(bytes, ?2) ELSE ?2 END, used = ?3",
+                (name, count, time.time(), at_least),
             )
 
     def touch(self, name: str) -> None:
@@ -139,11 +136,11 @@ class Index:
             with self._transaction():
                 self._db.execute("UPDATE objects SET used = ? WHERE name = ?", (now, name))
 
-    def rename(self, name: str, new: str) -> None:
-        """An object got another name, and takes the place of what had it."""
+    def rename(self, name: str, new: str, count: int) -> None:
+        """An object got another name, and takes the place of what had it; what its files hold."""
         with self._transaction():
-            self._db.execute("DELETE FROM objects WHERE name = ?", (new,))
-            self._db.execute("UPDATE objects SET name = ? WHERE name = ?", (new, name))
+            self._db.execute("DELETE FROM objects WHERE name IN (?, ?)", (name, new))
+            self._db.execute("INSERT INTO objects VALUES (?, ?, ?)", (new, count, time.time()))
 
     def delete(self, name: str) -> None:
         """Forget an object."""
@@ -168,10 +165,11 @@ class Index:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk ends it by itself
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _total(self) -> int:
         return int(self._db.execute("SELECT bytes FROM total").fetchone()[0])
@@ -182,32 +180,44 @@ class Index:
             (name, count, time.time()),
         )
 
-    def _victims(self, count: int, spared: frozenset[str]) -> list[str] | None:
-        """Who goes to free `count` bytes, or None where all that may go are not enough."""
-        victims: list[str] = []
-        if count <= 0:
-            return victims
-        for name, size in self._candidates():
-            if name not in spared:
-                victims.append(name)
-                count -= size
-                if count <= 0:
-                    return victims
-        return None
+    def _evict(
+        self, count: int, spared: frozenset[str], remove: Callable[[str], None], *, in_part: bool = False
+    ) -> bool:
+        """Free `count` bytes; whether that many went. Nothing goes where all that may go are not enough, or `in_part`.
 
-    def _removable(self, spared: frozenset[str]) -> list[str]:
-        return [name for name, _ in self._candidates() if name not in spared]
+        What cannot be removed, such as what another user is bringing, is passed over.
+        """
+        while count > 0:
+            victims = self._victims(count, spared)
+            if not victims or not (in_part or sum(size for _, size in victims) >= count):
+                return False
+            for name, size in victims:
+                try:
+                    # Files first: a process that dies in between leaves an entry without bytes, not bytes that nobody
+                    # counts.
+                    remove(name)
+                except OSError:
+                    spared |= {name}
+                else:
+                    self._db.execute("DELETE FROM objects WHERE name = ?", (name,))
+                    count -= size
+        return True
+
+    def _victims(self, count: int, spared: frozenset[str]) -> list[tuple[str, int]]:
+        """Who goes to free `count` bytes, the longest unused first: all that may go, where they are not enough."""
+        victims: list[tuple[str, int]] = []
+        for name, size in self._candidates():
+            if count <= 0:
+                break
+            if name not in spared:
+                victims.append((name, size))
+                count -= size
+        return victims
 
     def _candidates(self) -> Iterator[tuple[str, int]]:
         return iter(
             self._db.execute("SELECT name, bytes FROM objects WHERE name NOT IN (SELECT name FROM pins) ORDER BY used")
         )
-
-    def _remove(self, victims: Sequence[str], remove: Callable[[str], None]) -> None:
-        # Files first: a process that dies in between leaves an entry without bytes, not bytes that nobody counts.
-        for name in victims:
-            remove(name)
-            self._db.execute("DELETE FROM objects WHERE name = ?", (name,))
 
 
 def _statements(script: str) -> Iterator[str]:
