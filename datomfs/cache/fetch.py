@@ -65,6 +65,10 @@ class Receiver(Protocol):
         """A job begins."""
         ...
 
+    def ended(self, job: Job, position: int, error: DatomfsError | None) -> None:
+        """A job is over, and `begin` was not called for it, or failed: nothing came from `position` on."""
+        ...
+
 
 @dataclass(order=True)
 class Job:
@@ -79,9 +83,20 @@ class Job:
 
 
 class Fetcher:
-    """The connections to one store, used from any thread. `deadline_s` is how long a job may get nowhere."""
+    """The connections to one store, used from any thread. `deadline_s` is how long a job may get nowhere.
 
-    def __init__(self, store: Store, *, deadline_s: float, connections: int = CONNECTIONS) -> None:
+    `clock` tells seconds, `pause` waits for as many of them, or until `stop` is called.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        deadline_s: float,
+        connections: int = CONNECTIONS,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
         self._store = store
         self._deadline_s = deadline_s
         self._connections = connections
@@ -91,13 +106,16 @@ class Fetcher:
         self._threads = 0
         self._idle = 0
         self._ending = Event()
+        self._clock = clock
+        self._pause = pause or self._ending.wait
 
     def submit(self, key: str, start: int, end: int, receiver: Receiver, urgency: Urgency) -> Job:
         """Bring a range, as soon as a connection is free."""
         job = Job(urgency, next(self._numbers), key, start, end, receiver)
         with self._changed:
             heapq.heappush(self._jobs, job)
-            if self._idle:
+            # An idle thread that was notified is idle until it has the lock: it takes one job, and no more.
+            if len(self._jobs) <= self._idle:
                 self._changed.notify()
             elif self._threads < self._connections:
                 self._threads += 1
@@ -122,10 +140,9 @@ class Fetcher:
             return True
 
     def stop(self) -> None:
-        """Begin nothing more, and give up what waits to be tried again."""
+        """Begin nothing more, and give up what waits, to be begun or to be tried again: whoever wants it is told."""
         self._ending.set()
         with self._changed:
-            self._jobs.clear()
             self._changed.notify_all()
 
     def _work(self) -> None:
@@ -144,9 +161,16 @@ class Fetcher:
             return None
 
     def _bring(self, job: Job, buffer: bytearray) -> None:
+        if self._ending.is_set():
+            job.receiver.ended(job, job.start, StoreUnreachable(self._store.url, job.key, "fetching has ended"))
+            return
+        try:
+            delivery = job.receiver.begin(job)
+        except Exception:
+            job.receiver.ended(job, job.start, self._fault(job))
+            return
         position, pause_s = job.start, _FIRST_PAUSE_S
-        delivery = job.receiver.begin(job)
-        moved_s = time.monotonic()
+        moved_s = self._clock()
         error: DatomfsError | None = None
         while position < job.end:
             before = position
@@ -158,19 +182,24 @@ class Fetcher:
                 error = final
                 break
             except Exception:  # a fault of ours must not leave readers waiting for what nobody brings
-                log.exception("bringing %s from %s failed", job.key, self._store.url)
-                error = StoreUnreachable(self._store.url, job.key, "an unexpected fault, see the log")
+                error = self._fault(job)
                 break
-            now = time.monotonic()
+            now = self._clock()
             if position > before:
                 moved_s, pause_s = now, _FIRST_PAUSE_S
             if position < job.end:
-                if now + pause_s - moved_s > self._deadline_s or self._ending.is_set():
+                if now + pause_s - moved_s > self._deadline_s:
                     break
                 log.debug("%s: %s; again in about %.1f s", job.key, error.what if error else "cut short", pause_s)
-                self._ending.wait(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret: it spreads requests
+                self._pause(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret: it spreads requests
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                if self._ending.is_set():
+                    break
         delivery.finish(position, error if position < job.end else None)
+
+    def _fault(self, job: Job) -> DatomfsError:
+        log.exception("bringing %s from %s failed", job.key, self._store.url)
+        return StoreUnreachable(self._store.url, job.key, "an unexpected fault, see the log")
 
     def _bring_some(self, job: Job, position: int, buffer: bytearray, delivery: Delivery) -> int:
         """Up to where the bytes came. Raises _Broken for what may go better the next time."""
@@ -182,7 +211,7 @@ class Fetcher:
                 size = _FIRST_PIECE
                 while position < job.end:
                     target = memoryview(buffer)[: min(size, job.end - position)]
-                    count = _fill(body.readinto, target, time.monotonic() + self._deadline_s)
+                    count = _fill(body.readinto, target, self._clock, self._clock() + self._deadline_s)
                     if not count:
                         raise StoreUnreachable(self._store.url, job.key, "the answer was cut short")
                     delivery.receive(position, memoryview(buffer)[:count])
@@ -202,13 +231,13 @@ class _Broken(Exception):
         self.error = error
 
 
-def _fill(readinto: Callable[[memoryview], int], target: memoryview, until_s: float) -> int:
+def _fill(readinto: Callable[[memoryview], int], target: memoryview, clock: Callable[[], float], until_s: float) -> int:
     """Read until `target` is full, the answer ends or breaks off, or time is up, for a server that sends byte by byte.
 
     How many bytes came. Raises StoreUnreachable.
     """
     filled = 0
-    while filled < len(target) and (not filled or time.monotonic() < until_s):
+    while filled < len(target) and (not filled or clock() < until_s):
         try:
             count = readinto(target[filled:])
         except StoreUnreachable:
