@@ -26,11 +26,10 @@ from botocore.credentials import ReadOnlyCredentials
 
 CONNECT_TIMEOUT_S = 5.0
 STALL_S = 10.0
-"""How long an answer may give nothing before it counts as broken; whoever wanted it asks again, from where it broke."""
+"""How long an answer may give nothing before whoever wanted it asks again, from where it broke off."""
 
 _IDLE_CONNECTIONS = 16
 _ERROR_LIMIT = 64 << 10
-_RECEIVE_TIMEOUT = struct.pack("ll", int(STALL_S), 0)
 
 
 class Identity(Protocol):
@@ -56,17 +55,25 @@ class RangeClient:
     """Ranges of the objects under `base_url`, which names endpoint and bucket. Safe to use from several threads.
 
     `ca_bundle` is a PEM file, or None for the system's; `headers` go with every request. Proxies are those of the
-    environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY).
+    environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY). An answer that gives nothing for `stall_s` counts as broken.
     """
 
     def __init__(
-        self, base_url: str, region: str, identity: Identity, ca_bundle: str | None, headers: Mapping[str, str]
+        self,
+        base_url: str,
+        region: str,
+        identity: Identity,
+        ca_bundle: str | None,
+        headers: Mapping[str, str],
+        *,
+        stall_s: float = STALL_S,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._url = urlsplit(self._base)
         self._region = region
         self._identity = identity
         self._headers = headers
+        self._stall_s = stall_s
         self._tls = ssl.create_default_context(cafile=ca_bundle) if self._url.scheme == "https" else None
         proxy = None if proxy_bypass(self._url.hostname or "") else getproxies().get(self._url.scheme)
         self._proxy = urlsplit(proxy) if proxy else None
@@ -85,7 +92,7 @@ class RangeClient:
             connection, sock, response = self._ask(url, dict(request.headers.items()))
         except (OSError, http.client.HTTPException) as error:
             raise Broken(_reason(error)) from error
-        stream = RangeStream(self, connection, sock, response, length)
+        stream = RangeStream(self, connection, sock, response, length, self._stall_s)
         if not stream.is_as_asked(start):
             raise stream.refused()
         return stream
@@ -109,7 +116,7 @@ class RangeClient:
                 connection, is_new = self._connect(), True
             sock = connection.sock  # a response that ends the connection takes it away from there
             try:
-                sock.settimeout(STALL_S)
+                sock.settimeout(self._stall_s)
                 connection.request("GET", target, headers=dict(headers))
                 return connection, sock, connection.getresponse()
             except (ConnectionError, http.client.HTTPException):
@@ -144,6 +151,7 @@ class RangeStream:
         sock: socket.socket,
         response: http.client.HTTPResponse,
         length: int,
+        stall_s: float,
     ) -> None:
         self._client = client
         self._connection = connection
@@ -151,6 +159,7 @@ class RangeStream:
         self._response = response
         self._left = length
         self._length = length
+        self._stall_s = stall_s
         self._head: bytes | None = None
         self._is_open = True
 
@@ -176,7 +185,7 @@ class RangeStream:
     def readinto(self, buffer: memoryview) -> int:
         """The next bytes, as many as fit where nothing goes wrong; 0 at the end of the range. Raises Broken.
 
-        Filling the buffer takes STALL_S at the most for a server that dribbles, after which what came is given.
+        Filling the buffer takes `stall_s` at the most for a server that dribbles, after which what came is given.
         """
         wanted = min(len(buffer), self._left)
         if not wanted:
@@ -215,7 +224,7 @@ class RangeStream:
 
     def _receive(self, target: memoryview) -> int:
         if isinstance(self._sock, ssl.SSLSocket):
-            until_s, received = time.monotonic() + STALL_S, 0
+            until_s, received = time.monotonic() + self._stall_s, 0
             while received < len(target) and time.monotonic() < until_s:
                 count = self._sock.recv_into(target[received:])
                 if not count:
@@ -224,7 +233,9 @@ class RangeStream:
             return received
         # One system call for all of it, and one hand-over of the interpreter: the kernel's clock bounds the whole.
         self._sock.settimeout(None)
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIMEOUT)
+        seconds, rest = divmod(self._stall_s, 1)
+        timeout = struct.pack("ll", int(seconds), int(rest * 1e6))
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
         return self._sock.recv_into(target, len(target), socket.MSG_WAITALL)
 
 
