@@ -226,7 +226,12 @@ class RangeStream:
         if isinstance(self._sock, ssl.SSLSocket):
             until_s, received = time.monotonic() + self._stall_s, 0
             while received < len(target) and time.monotonic() < until_s:
-                count = self._sock.recv_into(target[received:])
+                try:
+                    count = self._sock.recv_into(target[received:])
+                except OSError:
+                    if not received:
+                        raise
+                    break  # what came is good; whatever it was, the next call meets it again
                 if not count:
                     break
                 received += count

@@ -1,0 +1,236 @@
+"""How ranges come over connections: kept, lost, wrapped in TLS, led through proxies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from botocore.credentials import ReadOnlyCredentials
+
+from datomfs.store.s3_stream import Broken, RangeClient
+from tests.store.range_server import BODY, Authority, Handler, RangeServer, make_authority, range_server
+
+
+class Keys:
+    """Credentials that are there."""
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        return ReadOnlyCredentials("key", "secret", None)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None but those a test names."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[RangeServer]:
+    with range_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return make_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def secure_server(authority: Authority) -> Iterator[RangeServer]:
+    with range_server(authority.server_side) as server:
+        yield server
+
+
+def client_of(server: RangeServer, authority: Authority | None = None, *, stall_s: float = 10.0) -> RangeClient:
+    scheme = "http" if authority is None else "https"
+    bundle = None if authority is None else str(authority.bundle)
+    base = f"{scheme}://127.0.0.1:{server.server_port}/bucket"
+    return RangeClient(base, "us-east-1", Keys(), bundle, {}, stall_s=stall_s)
+
+
+def read(client: RangeClient, start: int = 1000, length: int = 50_000) -> bytes:
+    """All of a range, in steps that do not fit anything."""
+    buffer, parts = memoryview(bytearray(7777)), []
+    with closing(client.get("key", start, length, None)) as stream:
+        while count := stream.readinto(buffer):
+            parts.append(bytes(buffer[:count]))
+    return b"".join(parts)
+
+
+def read_until_broken(client: RangeClient) -> tuple[bytes, str]:
+    """What came of a range, and why no more came."""
+    buffer, came = memoryview(bytearray(7777)), b""
+    with closing(client.get("key", 1000, 50_000, None)) as stream:
+        try:
+            while count := stream.readinto(buffer):
+                came += buffer[:count]
+        except Broken as error:
+            return came, str(error)
+    raise AssertionError("all of it came")
+
+
+def check_read(client: RangeClient) -> None:
+    assert BODY[1000:51_000] == read(client)
+
+
+# -- connections that are kept ---------------------------------------------------------------------------------------
+
+
+def test_a_connection_is_used_again(server: RangeServer) -> None:
+    client = client_of(server)
+    for _ in range(3):
+        check_read(client)
+    assert [1, 1, 1] == [seen.connection for seen in server.seen]
+
+
+def test_two_at_once_need_two_connections_and_both_are_kept(server: RangeServer) -> None:
+    client = client_of(server)
+    with closing(client.get("key", 0, 10, None)), closing(client.get("key", 0, 10, None)):
+        pass
+    with closing(client.get("key", 0, 10, None)) as one, closing(client.get("key", 0, 10, None)) as other:
+        for stream in (one, other):
+            assert 10 == stream.readinto(memoryview(bytearray(10)))
+    check_read(client)
+    assert 5 == len(server.seen)
+    assert 4 == max(seen.connection for seen in server.seen)
+
+
+def test_a_connection_with_an_answer_half_read_is_not(server: RangeServer) -> None:
+    client = client_of(server)
+    with closing(client.get("key", 0, 50_000, None)) as stream:
+        assert 10 == stream.readinto(memoryview(bytearray(10)))
+    check_read(client)
+    assert [1, 2] == [seen.connection for seen in server.seen]
+
+
+def test_a_connection_that_was_ended_while_idle_is_replaced_without_a_word(server: RangeServer) -> None:
+    client = client_of(server)
+    check_read(client)
+    server.cut_all()
+    check_read(client)
+    assert [1, 2] == [seen.connection for seen in server.seen]
+
+
+def test_an_answer_that_ends_the_connection_is_read_to_its_end(server: RangeServer) -> None:
+    server.answers.append(lambda handler: handler.right(Connection="close"))
+    client = client_of(server)
+    check_read(client)
+    check_read(client)
+    assert [1, 2] == [seen.connection for seen in server.seen]
+
+
+# -- answers that do not come ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["plain", "tls"])
+def either(request: pytest.FixtureRequest) -> tuple[RangeServer, Authority | None]:
+    """A server, and the authority that its client needs."""
+    if request.param == "plain":
+        return request.getfixturevalue("server"), None
+    return request.getfixturevalue("secure_server"), request.getfixturevalue("authority")
+
+
+def test_nothing_at_all_is_given_up_in_time(either: tuple[RangeServer, Authority | None]) -> None:
+    server, authority = either
+    over = threading.Event()
+    server.answers.append(lambda handler: over.wait(30))
+    with pytest.raises(Broken, match="no answer in time"):
+        read(client_of(server, authority, stall_s=0.2))
+    over.set()
+
+
+def test_a_body_that_stops_gives_what_came_and_is_given_up_in_time(
+    either: tuple[RangeServer, Authority | None],
+) -> None:
+    server, authority = either
+    over = threading.Event()
+
+    def stop(handler: Handler) -> None:
+        handler.head()
+        handler.wfile.write(handler.part[:30_000])
+        over.wait(30)
+
+    server.answers.append(stop)
+    came, error = read_until_broken(client_of(server, authority, stall_s=0.2))
+    over.set()
+    assert (BODY[1000:31_000], "no answer in time") == (came, error)
+
+
+def test_a_body_that_stops_and_goes_on_loses_nothing(either: tuple[RangeServer, Authority | None]) -> None:
+    """What came before the pause is given, or the range breaks off there: it is never passed over."""
+    server, authority = either
+    go_on = threading.Event()
+
+    def pause(handler: Handler) -> None:
+        handler.head()
+        for start in (0, 10_000, 20_000):  # more than came along with the headers
+            handler.wfile.write(handler.part[start : start + 10_000])
+        go_on.wait(30)
+        handler.wfile.write(handler.part[30_000:])
+
+    server.answers.append(pause)
+    buffer = memoryview(bytearray(50_000))
+    with closing(client_of(server, authority, stall_s=0.3).get("key", 1000, 50_000, None)) as stream:
+        count = stream.readinto(buffer)
+        assert 30_000 == count
+        go_on.set()
+        while count < len(buffer):
+            count += stream.readinto(buffer[count:])
+    assert BODY[1000:51_000] == buffer
+
+
+def test_a_trickle_gives_what_came_in_time(either: tuple[RangeServer, Authority | None]) -> None:
+    server, authority = either
+    over = threading.Event()
+
+    def trickle(handler: Handler) -> None:
+        handler.head()
+        for place in range(len(handler.part)):
+            if over.wait(0.01):
+                return
+            handler.wfile.write(handler.part[place : place + 1])
+
+    server.answers.append(trickle)
+    buffer = memoryview(bytearray(50_000))
+    with closing(client_of(server, authority, stall_s=0.2).get("key", 1000, 50_000, None)) as stream:
+        count = stream.readinto(buffer)
+    over.set()
+    assert 0 < count < 1000
+    assert BODY[1000 : 1000 + count] == buffer[:count]
+
+
+def test_a_body_that_is_cut_gives_what_came(either: tuple[RangeServer, Authority | None]) -> None:
+    server, authority = either
+
+    def cut(handler: Handler) -> None:
+        handler.head()
+        handler.wfile.write(handler.part[:30_000])
+        handler.close_connection = True
+
+    server.answers.append(cut)
+    came, _ = read_until_broken(client_of(server, authority))
+    assert BODY[1000:31_000] == came
+
+
+# -- TLS -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_of_a_known_authority_is_read(secure_server: RangeServer, authority: Authority) -> None:
+    client = client_of(secure_server, authority)
+    check_read(client)
+    check_read(client)
+    assert [1, 1] == [seen.connection for seen in secure_server.seen]
+
+
+def test_a_server_of_an_unknown_authority_is_not(
+    secure_server: RangeServer, tmp_path: Path, authority: Authority
+) -> None:
+    other = make_authority(tmp_path)
+    with pytest.raises(Broken, match="certificate"):
+        read(client_of(secure_server, other))
+    assert [] == secure_server.seen
