@@ -18,11 +18,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
+from botocore.httpsession import ProxyConfiguration
+from botocore.utils import get_environ_proxies
 
 CONNECT_TIMEOUT_S = 5.0
 STALL_S = 10.0
@@ -75,8 +76,11 @@ class RangeClient:
         self._headers = headers
         self._stall_s = stall_s
         self._tls = ssl.create_default_context(cafile=ca_bundle) if self._url.scheme == "https" else None
-        proxy = None if proxy_bypass(self._url.hostname or "") else getproxies().get(self._url.scheme)
+        # boto3 reads the same variables in the same way, so documents and bytes take one road.
+        proxies = ProxyConfiguration(get_environ_proxies(self._base))
+        proxy = proxies.proxy_url_for(self._base)
         self._proxy = urlsplit(proxy) if proxy else None
+        self._proxy_headers = proxies.proxy_headers_for(proxy) if proxy else {}
         self._idle: deque[http.client.HTTPConnection] = deque()
         weakref.finalize(self, _close_all, self._idle)
 
@@ -107,8 +111,10 @@ class RangeClient:
     def _ask(
         self, url: str, headers: Mapping[str, str]
     ) -> tuple[http.client.HTTPConnection, socket.socket, http.client.HTTPResponse]:
-        is_relayed = self._proxy is not None and self._tls is None
-        target = url if is_relayed else url.removeprefix(f"{self._url.scheme}://{self._url.netloc}")
+        if self._proxy is not None and self._tls is None:
+            target, headers = url, {**headers, **self._proxy_headers}
+        else:
+            target = url.removeprefix(f"{self._url.scheme}://{self._url.netloc}")
         while True:
             try:
                 connection, is_new = self._idle.pop(), False
@@ -129,14 +135,14 @@ class RangeClient:
 
     def _connect(self) -> http.client.HTTPConnection:
         at = self._proxy or self._url
-        host, port = at.hostname or "", at.port
+        host, port = at.hostname or "", at.port or (443 if at.scheme == "https" else 80)
         connection: http.client.HTTPConnection
         if self._tls is None:
             connection = http.client.HTTPConnection(host, port, timeout=CONNECT_TIMEOUT_S)
         else:
             connection = http.client.HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT_S, context=self._tls)
             if self._proxy is not None:
-                connection.set_tunnel(self._url.hostname or "", self._url.port)
+                connection.set_tunnel(self._url.hostname or "", self._url.port, self._proxy_headers)
         connection.connect()
         return connection
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -234,3 +235,72 @@ def test_a_server_of_an_unknown_authority_is_not(
     with pytest.raises(Broken, match="certificate"):
         read(client_of(secure_server, other))
     assert [] == secure_server.seen
+
+
+# -- proxies ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def relay(server: RangeServer) -> Iterator[RangeServer]:
+    """Another server, to be used as a proxy; what it is asked for it answers itself."""
+    with range_server() as relay:
+        yield relay
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_plain_http_goes_to_the_proxy_with_the_whole_url(
+    server: RangeServer, relay: RangeServer, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("http_proxy", f"{scheme}127.0.0.1:{relay.server_port}")
+    check_read(client_of(server))
+    (seen,) = relay.seen
+    assert f"http://127.0.0.1:{server.server_port}/bucket/key" == seen.target
+    assert f"127.0.0.1:{server.server_port}" == seen.headers["host"]
+    assert [] == server.seen
+
+
+def test_https_goes_through_the_proxy_in_a_tunnel(
+    secure_server: RangeServer, relay: RangeServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{relay.server_port}")
+    client = client_of(secure_server, authority)
+    check_read(client)
+    check_read(client)
+    (seen,) = relay.seen
+    assert ("CONNECT", f"127.0.0.1:{secure_server.server_port}") == (seen.method, seen.target)
+    assert ["/bucket/key", "/bucket/key"] == [seen.target for seen in secure_server.seen]
+    assert f"127.0.0.1:{secure_server.server_port}" == secure_server.seen[0].headers["host"]
+
+
+@pytest.mark.parametrize("kind", ["plain", "tls"])
+def test_a_proxy_is_told_who_asks(
+    kind: str, request: pytest.FixtureRequest, relay: RangeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, authority = request.getfixturevalue("server"), None
+    if kind == "tls":
+        server, authority = (request.getfixturevalue(name) for name in ("secure_server", "authority"))
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, f"http://dana:a%20word@127.0.0.1:{relay.server_port}")
+    check_read(client_of(server, authority))
+    (seen,) = relay.seen
+    assert f"Basic {base64.b64encode(b'dana:a word').decode()}" == seen.headers["proxy-authorization"]
+    assert all("proxy-authorization" not in seen.headers for seen in server.seen)
+
+
+@pytest.mark.parametrize("kept", ["127.0.0.1", "127.0.0.1:{port}", "*", "example.org,127.0.0.1"])
+def test_what_no_proxy_names_is_reached_directly(
+    server: RangeServer, relay: RangeServer, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{relay.server_port}")
+    monkeypatch.setenv("no_proxy", kept.format(port=server.server_port))
+    check_read(client_of(server))
+    assert ([], 1) == (relay.seen, len(server.seen))
+
+
+def test_a_proxy_that_refuses_is_told(
+    secure_server: RangeServer, relay: RangeServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{relay.server_port}")
+    monkeypatch.setattr(Handler, "do_CONNECT", lambda handler: handler.send_error(407))
+    with pytest.raises(Broken, match="407"):
+        read(client_of(secure_server, authority))
