@@ -14,7 +14,8 @@ import struct
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -30,6 +31,9 @@ STALL_S = 10.0
 """How long an answer may give nothing before whoever wanted it asks again, from where it broke off."""
 
 _IDLE_CONNECTIONS = 16
+_IDLE_S = 20.0
+"""How long a connection is kept that nobody uses. What lies between may have forgotten an older one (a firewall, a
+laptop that slept or changed its network) and says nothing to whoever still uses it."""
 _ERROR_LIMIT = 64 << 10
 
 
@@ -68,6 +72,7 @@ class RangeClient:
         headers: Mapping[str, str],
         *,
         stall_s: float = STALL_S,
+        clock: Callable[[], float] = time.time,  # goes on while a machine sleeps, as a monotonic one does not
     ) -> None:
         self._base = base_url.rstrip("/")
         self._url = urlsplit(self._base)
@@ -75,13 +80,14 @@ class RangeClient:
         self._identity = identity
         self._headers = headers
         self._stall_s = stall_s
+        self._clock = clock
         self._tls = ssl.create_default_context(cafile=ca_bundle) if self._url.scheme == "https" else None
         # boto3 reads the same variables in the same way, so documents and bytes take one road.
         proxies = ProxyConfiguration(get_environ_proxies(self._base))
         proxy = proxies.proxy_url_for(self._base)
         self._proxy = urlsplit(proxy) if proxy else None
         self._proxy_headers = proxies.proxy_headers_for(proxy) if proxy else {}
-        self._idle: deque[http.client.HTTPConnection] = deque()
+        self._idle: deque[tuple[float, http.client.HTTPConnection]] = deque()
         weakref.finalize(self, _close_all, self._idle)
 
     def get(self, name: str, start: int, length: int, if_match: str | None) -> RangeStream:
@@ -104,7 +110,7 @@ class RangeClient:
     def take_back(self, connection: http.client.HTTPConnection, *, is_clean: bool) -> None:
         """A connection that is used no more; one with an answer half read is of no use to anybody."""
         if is_clean and len(self._idle) < _IDLE_CONNECTIONS:
-            self._idle.append(connection)
+            self._idle.append((self._clock(), connection))
         else:
             connection.close()
 
@@ -116,10 +122,9 @@ class RangeClient:
         else:
             target = url.removeprefix(f"{self._url.scheme}://{self._url.netloc}")
         while True:
-            try:
-                connection, is_new = self._idle.pop(), False
-            except IndexError:
-                connection, is_new = self._connect(), True
+            connection = self._take_idle()
+            is_new = connection is None
+            connection = connection or self._connect()
             sock = connection.sock  # a response that ends the connection takes it away from there
             try:
                 sock.settimeout(self._stall_s)
@@ -132,6 +137,15 @@ class RangeClient:
             except BaseException:
                 connection.close()
                 raise
+
+    def _take_idle(self) -> http.client.HTTPConnection | None:
+        with suppress(IndexError):
+            while True:
+                since_s, connection = self._idle.pop()
+                if 0 <= self._clock() - since_s < _IDLE_S:
+                    return connection
+                connection.close()
+        return None
 
     def _connect(self) -> http.client.HTTPConnection:
         at = self._proxy or self._url
@@ -250,8 +264,8 @@ class RangeStream:
         return self._sock.recv_into(target, len(target), socket.MSG_WAITALL)
 
 
-def _close_all(connections: Iterable[http.client.HTTPConnection]) -> None:
-    for connection in connections:
+def _close_all(idle: Iterable[tuple[float, http.client.HTTPConnection]]) -> None:
+    for _, connection in idle:
         connection.close()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -47,11 +48,17 @@ def secure_server(authority: Authority) -> Iterator[RangeServer]:
         yield server
 
 
-def client_of(server: RangeServer, authority: Authority | None = None, *, stall_s: float = 10.0) -> RangeClient:
+def client_of(
+    server: RangeServer,
+    authority: Authority | None = None,
+    *,
+    stall_s: float = 10.0,
+    clock: Callable[[], float] = time.time,
+) -> RangeClient:
     scheme = "http" if authority is None else "https"
     bundle = None if authority is None else str(authority.bundle)
     base = f"{scheme}://127.0.0.1:{server.server_port}/bucket"
-    return RangeClient(base, "us-east-1", Keys(), bundle, {}, stall_s=stall_s)
+    return RangeClient(base, "us-east-1", Keys(), bundle, {}, stall_s=stall_s, clock=clock)
 
 
 def read(client: RangeClient, start: int = 1000, length: int = 50_000) -> bytes:
@@ -115,6 +122,16 @@ def test_a_connection_that_was_ended_while_idle_is_replaced_without_a_word(serve
     server.cut_all()
     check_read(client)
     assert [1, 2] == [seen.connection for seen in server.seen]
+
+
+def test_a_connection_that_was_idle_for_long_is_not_tried(server: RangeServer) -> None:
+    """Who lost it on the way says nothing, so whoever used it would wait in vain."""
+    now = [1000.0]
+    client = client_of(server, clock=lambda: now[0])
+    for moment in (1000.0, 1019.0, 1040.0, 500.0):
+        now[0] = moment
+        check_read(client)
+    assert [1, 1, 2, 3] == [seen.connection for seen in server.seen]
 
 
 def test_an_answer_that_ends_the_connection_is_read_to_its_end(server: RangeServer) -> None:
