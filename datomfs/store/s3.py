@@ -51,7 +51,7 @@ from datomfs.layout import NAMESPACE, check_key
 from datomfs.model.location import Location
 from datomfs.model.s3 import S3Settings
 from datomfs.store.base import ObjectInfo, check_prefix, is_key
-from datomfs.store.s3_stream import Broken, Identity, RangeClient, RangeStream, Refused
+from datomfs.store.s3_stream import STALL_S, Broken, Identity, RangeClient, RangeStream, Refused
 from datomfs.store.source import Source
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 60
 _ATTEMPTS = 3
 _CONNECTIONS = 16
+_PROBE = "no-key-of-ours"
+"""What a request is made for that is only looked at."""
 
 _DENIED = {
     "AccessDenied": "these credentials have no right to do this",
@@ -94,15 +96,16 @@ _building = threading.Lock()
 
 
 class S3Store:
-    """The namespace of one location in its bucket."""
+    """The namespace of one location in its bucket. A streamed range may give nothing for `stall_s` seconds."""
 
-    def __init__(self, location: Location, settings: S3Settings, session: Session) -> None:
+    def __init__(self, location: Location, settings: S3Settings, session: Session, *, stall_s: float = STALL_S) -> None:
         self._bucket = location.root
         self._namespace = location.namespace
         self._url = location.url
         self._region = location.region or settings.region or session.region_name or _DEFAULT_REGION
         self._settings = settings
         self._session = session
+        self._stall_s = stall_s
         self._payer: Any = {"RequestPayer": "requester"} if settings.requester_pays else {}
         self._built: S3Client | None = None
         self._built_ranges: RangeClient | None = None
@@ -259,11 +262,11 @@ class S3Store:
         identity = self._session.get_credentials()
         if identity is None:
             raise NoCredentialsError
-        # What boto3 makes of endpoint, region and addressing stands in the URLs it signs; which bucket, too.
-        url = client.generate_presigned_url("get_object", Params={"Bucket": self._bucket, "Key": "k"})
+        base, region = _road_to(self._bucket, client)
         payer = {"x-amz-request-payer": "requester"} if self._payer else {}
-        base = url.partition("?")[0].removesuffix("/k")
-        return RangeClient(base, client.meta.region_name, cast("Identity", identity), self._settings.ca_bundle, payer)
+        return RangeClient(
+            base, region, cast("Identity", identity), self._settings.ca_bundle, payer, stall_s=self._stall_s
+        )
 
     def _build_client(self) -> S3Client:
         config = Config(
@@ -381,6 +384,35 @@ class S3Store:
         except BotoCoreError as error:
             raise self._fault(error, key) from error
         return False
+
+
+class _Noted:
+    """Stands for the answer to a request that was looked at and not sent."""
+
+    status_code = HTTPStatus.OK
+
+
+def _road_to(bucket: str, client: S3Client) -> tuple[str, str]:
+    """The URL that boto3 puts keys of a bucket behind, and the region it signs for.
+
+    Both follow from endpoint, region and addressing, and from where an earlier request was redirected to. A presigned
+    URL would not do: it names the global endpoint, which knows new buckets after a while, and others by redirection.
+    """
+    asked: list[tuple[str, str]] = []
+
+    def note(params: Mapping[str, Any], **_: Any) -> tuple[_Noted, dict[str, Any]] | None:
+        if not params["url"].endswith(f"/{_PROBE}"):
+            return None  # another thread's request
+        asked.append((params["url"].removesuffix(f"/{_PROBE}"), params["context"]["signing"]["region"]))
+        return _Noted(), {}
+
+    event, listener = "before-call.s3.GetObject", cast("Any", note)
+    client.meta.events.register(event, listener)
+    try:
+        client.get_object(Bucket=bucket, Key=_PROBE)
+    finally:
+        client.meta.events.unregister(event, listener)
+    return asked[0]
 
 
 class _Body:
