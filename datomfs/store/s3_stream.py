@@ -8,6 +8,7 @@ credentials are botocore's. Knows one bucket's address, no keys of ours and no e
 from __future__ import annotations
 
 import http.client
+import select
 import socket
 import ssl
 import struct
@@ -142,7 +143,7 @@ class RangeClient:
         with suppress(IndexError):
             while True:
                 since_s, connection = self._idle.pop()
-                if 0 <= self._clock() - since_s < _IDLE_S:
+                if 0 <= self._clock() - since_s < _IDLE_S and _is_silent(connection):
                     return connection
                 connection.close()
         return None
@@ -267,6 +268,13 @@ class RangeStream:
 def _close_all(idle: Iterable[tuple[float, http.client.HTTPConnection]]) -> None:
     for _, connection in idle:
         connection.close()
+
+
+def _is_silent(connection: http.client.HTTPConnection) -> bool:
+    """Whether nothing has come that nobody asked for: the end, or what would be taken for the next answer."""
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return not poll.poll(0)
 
 
 def _reason(error: Exception) -> str:
