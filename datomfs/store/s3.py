@@ -31,6 +31,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.httpsession import get_cert_path
 from botocore.parsers import ResponseParserError, RestXMLParser
 from urllib3.exceptions import HTTPError
 
@@ -264,9 +265,10 @@ class S3Store:
             raise NoCredentialsError
         base, region = _road_to(self._bucket, client)
         payer = {"x-amz-request-payer": "requester"} if self._payer else {}
-        return RangeClient(
-            base, region, cast("Identity", identity), self._settings.ca_bundle, payer, stall_s=self._stall_s
-        )
+        # The same authorities as boto3 trusts, in the same order: a system that has none is no hindrance to it.
+        named = self._settings.ca_bundle or cast("Any", self._session)._session.get_config_variable("ca_bundle")
+        bundle = named or get_cert_path(True)
+        return RangeClient(base, region, cast("Identity", identity), bundle, payer, stall_s=self._stall_s)
 
     def _build_client(self) -> S3Client:
         config = Config(
@@ -443,7 +445,9 @@ def _as_client_error(error: Refused) -> ClientError:
     headers = {name.lower(): value for name, value in error.headers.items()}
     answer = {"status_code": error.status, "headers": headers, "body": error.body}
     if error.status < HTTPStatus.BAD_REQUEST:
-        parsed: Any = {"Error": {"Code": "another range"}, "ResponseMetadata": {"HTTPStatusCode": error.status}}
+        metadata = {"HTTPStatusCode": error.status, "HTTPHeaders": headers}
+        code = "another range" if error.status < HTTPStatus.MULTIPLE_CHOICES else "a redirection"
+        parsed: Any = {"Error": {"Code": code}, "ResponseMetadata": metadata}
     else:
         parsed = RestXMLParser().parse(answer, cast("Any", None))  # errors have no shape of their own
     return ClientError(parsed, "GetObject")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -18,8 +19,9 @@ from datomfs.model.s3 import Addressing, S3Settings
 from datomfs.store.s3 import S3Store
 from tests import faults
 from tests.fault_proxy import FaultProxy, fault_proxy
-from tests.fault_rules import Fault
+from tests.fault_rules import Answer, Fault
 from tests.s3_server import REGION, S3Server
+from tests.store.range_server import make_authority, range_server
 
 KEY = "dm/0123456789abcdef.parquet"
 BODY = bytes(range(256)) * 2000
@@ -73,6 +75,7 @@ def read(store: S3Store, key: str = KEY, start: int = START, length: int = LENGT
     [
         (faults.status(500, "InternalError"), StoreUnreachable, "the server answered 500 InternalError"),
         (faults.status(503, "SlowDown"), StoreUnreachable, "the server answered 503 SlowDown"),
+        (faults.status(301, "PermanentRedirect"), StoreUnreachable, "the server answered 301 a redirection"),
         (faults.expired, StoreDenied, "the credentials have expired (ExpiredToken)"),
         (faults.missing, ObjectMissing, KEY),
         (faults.hang_up, StoreUnreachable, "without response"),
@@ -92,6 +95,14 @@ def test_an_answer_that_is_none_gives_no_byte(
     assert told in error.what
     assert (PART, None) == read(store)
     assert 2 == proxy.counts["RANGE"]
+
+
+@pytest.mark.s3
+def test_a_redirection_to_another_region_names_it(store: S3Store, proxy: FaultProxy) -> None:
+    proxy.inject(lambda exchange: exchange.reply(Answer(301, {"x-amz-bucket-region": "eu-west-1"}, b"")), kind="RANGE")
+    _, error = read(store)
+    assert error is not None
+    assert "the bucket lies in the region eu-west-1, not in us-east-1" in error.what
 
 
 @pytest.mark.s3
@@ -124,6 +135,19 @@ def test_a_range_goes_on_where_it_broke_off(store: S3Store, proxy: FaultProxy) -
         came += read(store, start=START + len(came), length=LENGTH - len(came))[0]
     assert PART == came
     assert 4 == proxy.counts["RANGE"]
+
+
+@pytest.mark.s3
+def test_an_answer_whose_length_is_too_small_leaves_nothing_for_the_next(store: S3Store, proxy: FaultProxy) -> None:
+    """What lies in the connection behind an answer is no answer to what is asked there next."""
+
+    def overlong(exchange: Any) -> None:
+        exchange.reply(exchange.answer())
+        exchange.send(b"HTTP/1.1 206 Partial Content\r\n\r\n")
+
+    proxy.inject(overlong, kind="RANGE", times=1)
+    assert (PART, None) == read(store)
+    assert (PART, None) == read(store)
 
 
 @pytest.mark.s3
@@ -232,3 +256,24 @@ class FakeRanges:
 
     def close(self) -> None:
         """Nothing."""
+
+
+@pytest.mark.parametrize("named_by", ["settings", "AWS_CA_BUNDLE", "profile"])
+def test_authorities_are_those_that_boto3_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named_by: str
+) -> None:
+    authority = make_authority(tmp_path)
+    settings: Callable[[str], S3Settings] = lambda endpoint: S3Settings(endpoint=endpoint)  # noqa: E731
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    config = tmp_path / "config"
+    config.write_text(f"[default]\nca_bundle = {authority.bundle}\n" if named_by == "profile" else "")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    if named_by == "settings":
+        settings = lambda endpoint: S3Settings(endpoint=endpoint, ca_bundle=str(authority.bundle))  # noqa: E731
+    elif named_by == "AWS_CA_BUNDLE":
+        monkeypatch.setenv(named_by, str(authority.bundle))
+    with range_server(authority.server_side) as server:
+        endpoint = settings(f"https://127.0.0.1:{server.server_port}")
+        store = S3Store(Location("s3", "bucket"), endpoint, boto3.Session("key", "secret", region_name=REGION))
+        assert (BODY[:100], None) == read(store, start=0, length=100)
