@@ -103,14 +103,14 @@ class Proving:
         info = self._store.head(self._payload.info.key)
         if info.sha256 is None:
             return False
-        self._payload.info = info
         self.believe_store(info.sha256)
+        self._payload.info = info  # not before: what is not believed may have another size
         return True
 
     def renew(self) -> bool:
         """The store has another object: whether it attests the same bytes, which are then read from there."""
         with self._lock:
-            return self._payload.verified is not Verified.PENDING and self._reattest()
+            return self._payload.verified in (Verified.ATTESTED, Verified.FULL) and self._reattest()
 
     def on_complete(self) -> None:
         """All of it is here: have it hashed, once, by whoever has time. Not if somebody is at it to open the gate."""
