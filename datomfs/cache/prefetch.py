@@ -100,8 +100,7 @@ class Planner:
         if is_chunk:
             if offset > block.start or self._is_gap(block):
                 block = self._grid.at(block.end)
-            read_ahead = -(-block.end // _PAGE) * _PAGE + _REQUEST
-            wanted = Range(offset, max(end, min(read_ahead, self._grid.size)))
+            wanted = Range(offset, max(end, self._as_read(block).end))
             ahead = self._column_ahead(block)
         else:
             wanted = Range(
@@ -134,8 +133,16 @@ class Planner:
             if following is None or following.end - following.start > room:
                 break
             room -= following.end - following.start
-            ahead.append(Range(following.start, following.end))
+            ahead.append(self._as_read(following))
         return ahead
+
+    def _as_read(self, block: Block) -> Range:
+        """A chunk as the kernel reads it: from the page it begins in, and with read-ahead from the page it ends in.
+
+        Planned as it will be asked for, each chunk is one GET, and not three.
+        """
+        read_ahead = -(-block.end // _PAGE) * _PAGE + _REQUEST
+        return Range(block.start // _PAGE * _PAGE, min(read_ahead, self._grid.size))
 
     # -- going on --------------------------------------------------------------------------------------------------
 
@@ -194,7 +201,7 @@ class Planner:
         return self._advance(stream, needed, stream.window)
 
     def _advance(self, stream: _Stream, needed: list[Range], length: int) -> Plan:
-        """What has not been asked for of the next `length` bytes of a stream; eight GETs fill a large window."""
+        """What has not been asked for of the next `length` bytes of a stream; sixteen GETs fill a large window."""
         begin, upto = max(stream.fetched, stream.reached), min(stream.reached + length, self._grid.size)
         stream.fetched = max(begin, upto)
         ahead = [Range(begin, upto)] if begin < upto else []
