@@ -142,6 +142,11 @@ class PayloadReader:
             return Verified.FULL, info.size
         return Verified.PENDING, self._folder.counted(self._folder.partial_name(recorded.sha256))
 
+    def has_failed(self, store: Store, info: ObjectInfo, _recorded: Recorded) -> bool:
+        """Whether bytes of a remote payload were not the recorded ones, also some that were given. Asks nobody."""
+        with self._lock:
+            return (store.url, info.key, info.etag) in self._failed
+
     @contextmanager
     def _alone(self, sha256: str) -> Iterator[None]:
         """One opens a payload, the others wait for it: they find it open, or its copy complete."""
@@ -231,8 +236,11 @@ class PayloadReader:
                 seen = self._looked_at.get(source)
             info, tail = (seen, b"") if seen else self._look(store, info)
             with self._lock:
-                self._looked_at[source] = info
-            attested = info.sha256
+                if info.etag == source[2]:
+                    self._looked_at[source] = info
+                has_failed = (store.url, info.key, info.etag) in self._failed
+            # Who attested the recorded hash and gave other bytes is not believed again: these are hashed first.
+            attested = None if has_failed and info.sha256 == recorded.sha256 else info.sha256
             on_progress()
         payload, proving = self._make(store, info, recorded, where, self._name(store, info, recorded))
         try:
@@ -244,9 +252,6 @@ class PayloadReader:
             if not payload.is_open:
                 payload.open_gate(on_progress)
         except BaseException:
-            if payload.failure is not None:
-                with self._lock:
-                    self._failed[store.url, info.key, info.etag] = True
             payload.close()
             raise
         return self._share(store, payload)
@@ -257,6 +262,12 @@ class PayloadReader:
         blocks = Blocks(self._folder, self._memory, name, info.size)
         payload = RemotePayload(self._fetcher(store), info, where, blocks, Planner(plain_grid(info.size)))
         payload.acquire()
+
+        def remember() -> None:
+            with self._lock:
+                self._failed[store.url, payload.info.key, payload.info.etag] = True
+
+        payload.on_failure = remember
         return payload, Proving(store, payload, recorded, self._verify, self._prover)
 
     def _share(self, store: Store, payload: RemotePayload) -> RemotePayload:
@@ -271,6 +282,8 @@ class PayloadReader:
         payload.on_unused = forget
         with self._lock:
             self._remote[key] = payload
+            if payload.verified is Verified.FULL:
+                self._failed.pop(key, None)
         return payload
 
     def _fetcher(self, store: Store) -> Fetcher:

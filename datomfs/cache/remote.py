@@ -78,6 +78,7 @@ class RemotePayload:
         self.renew: Callable[[], bool] = lambda: False
         """Called when the store has another object than was meant; whether it turned out to hold the same bytes."""
         self.on_complete: Callable[[], None] = lambda: None
+        self.on_failure: Callable[[], None] = lambda: None
         self.on_unused: Callable[[], None] = lambda: None
         self._fetcher = fetcher
         self._planner = planner
@@ -184,6 +185,7 @@ class RemotePayload:
         """Its bytes are not the recorded ones: nobody gets any more of them."""
         self.is_open = False
         self.failure = error
+        self.on_failure()
         with self._lock:
             for waiter in self._waiters:
                 waiter.event.set()

@@ -134,13 +134,21 @@ class LiveSource:
 
     def standing(self, project: str, table: str, version: str) -> Standing:
         """What is known here of the bytes of a version."""
+        known = self._find_payload(project, table, version)
+        return Standing(*self._reader.standing(*known)) if known else Standing(Verified.PENDING, 0)
+
+    def has_failed(self, project: str, table: str, version: str) -> bool:
+        """Whether bytes of a version were given that turned out not to be the recorded ones."""
+        known = self._find_payload(project, table, version)
+        return known is not None and self._reader.has_failed(*known)
+
+    def _find_payload(self, project: str, table: str, version: str) -> tuple[Store, ObjectInfo, Recorded] | None:
         state = self._tables.get((project, table))
         entry = state.value.table.resolve(version) if state else None
         info = state.value.payloads.get(entry.key) if state and entry else None
         if state is None or entry is None or info is None:
-            return Standing(Verified.PENDING, 0)
-        recorded = Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
-        return Standing(*self._reader.standing(state.value.store, info, recorded))
+            return None
+        return state.value.store, info, Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project, at most `refresh_s` old."""

@@ -118,9 +118,11 @@ class DatomOperations(pyfuse3.Operations):
 
     @_answered
     async def open(self, inode: pyfuse3.InodeT, flags: pyfuse3.FlagT, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
+        # A pin's bytes never change, so what the page cache has of it stays good from one open to the next: unless they
+        # were served on the word of a store, and turned out not to be the recorded ones.
+        keep_cache = not self._tree.has_failed(inode)
         handle = await self._tree.open(inode)
-        # A pin's bytes never change, so what the page cache has of it stays good from one open to the next.
-        return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=True)
+        return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=keep_cache)
 
     @_answered
     async def read(self, fh: pyfuse3.FileHandleT, off: int, size: int) -> bytes:

@@ -124,6 +124,10 @@ class Source(Protocol):
         """What is known here of the bytes of a version, 64 digits. Asks nobody: no store, and no network."""
         ...
 
+    def has_failed(self, project: str, table: str, version: str) -> bool:
+        """Whether bytes of a version were given that turned out not to be the recorded ones. Asks nobody."""
+        ...
+
     async def project(self, project: str) -> ProjectView:
         """The tables of a project."""
         ...

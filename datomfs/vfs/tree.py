@@ -117,6 +117,11 @@ class Tree:
 
     # -- bytes -----------------------------------------------------------------------------------------------------
 
+    def has_failed(self, inode: int) -> bool:
+        """Whether bytes of a payload were given that turned out not to be the recorded ones."""
+        node = self._nodes[inode]
+        return isinstance(node, PayloadFile) and self._source.has_failed(node.project, node.table, node.version)
+
     async def open(self, inode: int) -> Handle:
         """A payload, proven. Raises IntegrityError, AccessError."""
         node = self._nodes[inode]

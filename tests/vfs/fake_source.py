@@ -58,6 +58,9 @@ class FakeSource:
     def standing(self, project: str, table: str, version: str) -> Standing:
         return self.standings.get((project, table, version), Standing("pending", 0))
 
+    def has_failed(self, project: str, table: str, version: str) -> bool:
+        return self.standing(project, table, version).verified == "failed"
+
     async def project(self, project: str) -> ProjectView:
         self.asked.append(project)
         tables = self._table_map(project)
