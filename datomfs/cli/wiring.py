@@ -48,9 +48,12 @@ class Session:
             return LocalStore(location)
         from datomfs.credentials import aws_session
         from datomfs.store.s3 import S3Store
+        from datomfs.store.s3_stream import STALL_S
 
         settings = self._s3_settings(project)
-        return S3Store(location, settings, aws_session(settings))
+        # Whoever waits for a silent answer no longer than `stall_s` is to see what a second and a third attempt bring.
+        stall_s = min(STALL_S, self.config.stall_s / 3)
+        return S3Store(location, settings, aws_session(settings), stall_s=stall_s)
 
     def open_clone(self) -> DataRepo:
         """The clone the command works in. Raises NotAClone."""
