@@ -8,6 +8,8 @@ one leaves nothing to mend. It knows names and numbers, no files.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -52,7 +54,8 @@ class Index:
         self._lock = Lock()
         self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            self._db.execute("PRAGMA journal_mode = WAL")
+            with _alone_in(path.parent):  # of two that turn to WAL at once, one would be told to go away
+                self._db.execute("PRAGMA journal_mode = WAL")
             # A power cut may lose the last entries, never the file: lost ones come back with the next use.
             self._db.execute("PRAGMA synchronous = NORMAL")
             if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'deleted'").fetchone():
@@ -218,6 +221,17 @@ class Index:
         return iter(
             self._db.execute("SELECT name, bytes FROM objects WHERE name NOT IN (SELECT name FROM pins) ORDER BY used")
         )
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time. The folder and not the file: to close a second descriptor would end SQLite's locks."""
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _statements(script: str) -> Iterator[str]:
