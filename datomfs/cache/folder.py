@@ -127,7 +127,8 @@ class CacheFolder:
             self._make_folders(place.parent)
             file.rename(place, mode=0o640 if self._limits.group_readable else 0o600)
         except OSError as error:
-            self._complain(error)
+            if not file.is_gone:  # evicted a moment ago, by another process
+                self._complain(error)
             return False
         with self._lock:
             self._in_use[sha256] += 1

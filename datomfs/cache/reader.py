@@ -207,9 +207,9 @@ class PayloadReader:
         copy = self._folder.place(sha256)
         try:
             return self._open_file(copy, Recorded(sha256, recorded.data_sha), where, Verify.STRICT, on_progress)
-        except RecordedMissing:
+        except (RecordedMissing, SourceChanged):  # another process is about to remove it, or to give it its place
             return None
-        except (PayloadMismatch, SourceChanged, StoreDenied) as error:
+        except (PayloadMismatch, StoreDenied) as error:
             log.warning("the cached copy of %s is of no use, fetching it again: %s", where, error.what)
             with suppress(OSError):
                 copy.unlink()
