@@ -2,17 +2,17 @@
 
     DatomfsError                     exit code   what the caller can do
     ├── UsageError                        2      correct what was typed or configured
-    │   ├── InvalidName  InvalidSha  InvalidTarget  InvalidKey  ConfigInvalid
+    │   ├── InvalidName  InvalidSha  InvalidTarget  InvalidKey  ConfigInvalid  MomentNotOver
     ├── NotFound                          3      look with `datomfs ls` or `datomfs history`
     │   ├── ProjectNotFound  TableNotFound  VersionNotFound  VersionAmbiguous  FileMissing  NotATable
-    │   ├── AttributeNotFound  AttributeForeign
+    │   ├── NothingThen  NothingNamed  NotPinned  AttributeNotFound  AttributeForeign
     ├── AccessError                       4      mend credentials, network, rights or space, then repeat
     │   ├── StoreError
     │   │   ├── ObjectMissing  ObjectChanged  ObjectExists  StoreMissing  StoreDenied  StoreUnreachable
     │   ├── RemoteUnreachable  RemoteDenied  PublishPending
-    │   └── FileUnwritable  NoSpace  CacheUnusable
+    │   └── FileUnwritable  NoSpace  CacheUnusable  CacheFull
     ├── IntegrityError                    5      the bytes are not the recorded ones: ask whoever keeps the store
-    │   ├── PayloadMismatch  RecordedMissing  PayloadForeign
+    │   ├── PayloadMismatch  RecordedMissing  PayloadForeign  CacheDamaged
     ├── DocumentError                     6      a document cannot be read by this release, or by anyone
     │   ├── DocumentInvalid  SchemaUnsupported  SchemaInvalid  VocabularyUnknown  WriterTooOld
     ├── DataRefused                       7      change the data, then write again
@@ -112,6 +112,15 @@ class ConfigInvalid(UsageError):
     message = "{where}: {reason}"
 
 
+@dataclass(eq=False)
+class MomentNotOver(UsageError):
+    """A date that something is wanted as of, and that may still bring new versions."""
+
+    when: str
+    message = "{when} is not over yet: what it will show may still change"
+    hint = "Name a moment that has passed (days end at midnight UTC), or none for the current versions."
+
+
 # -- not found -----------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +196,38 @@ class VersionAmbiguous(NotFound):
         if len(set(self.matches)) > 1:
             return "Give more digits."
         return "The history records this very version with different data: nobody can say which one is meant."
+
+
+@dataclass(eq=False)
+class NothingThen(NotFound):
+    """A project or a table that had no version yet at a moment."""
+
+    what_for: str
+    when: str
+    message = "{what_for} had no version at {when}"
+    hint = "`datomfs history PROJECT/TABLE` tells when versions came."
+
+
+@dataclass(eq=False)
+class NothingNamed(NotFound):
+    """Scripts in which no path of a known project was found."""
+
+    files: tuple[str, ...]
+    message = "nothing in {listed} names a file of a known project"
+    hint = "Paths are found by the names of projects in them (`datomfs ls`), unless they are made when the script runs."
+
+    @property
+    def what(self) -> str:
+        return self.message.format(listed=", ".join(self.files))
+
+
+@dataclass(eq=False)
+class NotPinned(NotFound):
+    """Nothing that was named is pinned in the cache."""
+
+    target: str
+    message = "no pin of the cache is {target}"
+    hint = "`datomfs cache status` lists the pins."
 
 
 @dataclass(eq=False)
@@ -336,6 +377,16 @@ class CacheUnusable(AccessError):
     hint = "Check the rights on that folder and the room on its disk, or name another with --cache-dir."
 
 
+@dataclass(eq=False)
+class CacheFull(AccessError):
+    """An object that was to be kept in the cache, and for which there is no room."""
+
+    where: str
+    path: str
+    message = "{where} does not fit into the cache {path}"
+    hint = "Make room with `datomfs cache evict` or `unpin`, raise [cache] size, or free space on the disk."
+
+
 # -- integrity -----------------------------------------------------------------------------------------------------
 
 
@@ -372,6 +423,18 @@ class PayloadForeign(IntegrityError):
     where: str
     message = "{where} already exists and holds other values than its name says"
     hint = "No payload is ever overwritten. Look at the object and remove it if nothing refers to it."
+
+
+@dataclass(eq=False)
+class CacheDamaged(IntegrityError):
+    """Objects of the cache were not what they were when they came."""
+
+    path: str
+    count: int
+    message = "damaged objects in the cache {path}: {count}"
+    hint = (
+        "What was damaged has been dropped, and is fetched again when it is read. If it happens again, mind the disk."
+    )
 
 
 # -- documents -----------------------------------------------------------------------------------------------------
