@@ -24,13 +24,15 @@ from threading import Lock
 from typing import TypeVar
 
 from datomfs.cache.block_file import BlockFile, map_path
-from datomfs.cache.index import Entry, Index
+from datomfs.cache.index import Entry, Index, Pin
 from datomfs.errors import CacheUnusable
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+OLD_DOWNLOADS = "incoming"
+"""Where releases before this one brought objects to. Nothing in it is used any more."""
 _INDEX_NAME = "index.sqlite3"
 _TAG_NAME = "CACHEDIR.TAG"
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Backups may leave this folder out (bford.info/cachedir).\n"
@@ -116,6 +118,11 @@ class CacheFolder:
             if self._in_use[name] <= 0:
                 del self._in_use[name]
 
+    def hold(self, *names: str) -> None:
+        """Count objects as in use here, whether they are there yet or not, as long as this process lives."""
+        with self._lock:
+            self._in_use.update(names)
+
     def touch(self, name: str) -> None:
         """An object was used just now."""
         self._ask(lambda index: index.touch(name))
@@ -171,12 +178,25 @@ class CacheFolder:
             return index.evict(count, in_use=self._spared(), remove=self._remove_files)
 
     def clear(self) -> None:
-        """Remove everything but pins, of which only the note stays. Raises CacheUnusable."""
+        """Remove everything but pins, of which only the note stays. Raises CacheUnusable.
+
+        What another user is still bringing stays, and stays counted.
+        """
         with self._usable() as index:
-            for entry in index.entries():
-                index.delete(entry.name)
-        for folder in ("objects", "partial", "incoming"):
-            shutil.rmtree(self.path / folder, ignore_errors=True)
+            for folder in ("objects", "partial", OLD_DOWNLOADS):
+                shutil.rmtree(self.path / folder, ignore_errors=True)
+            # After the files: interrupted in between, too much is counted, never too little.
+            index.delete(*(entry.name for entry in index.entries() if entry.is_object and self.is_lost(entry.name)))
+
+    def is_lost(self, name: str) -> bool:
+        """Whether an object has no file (any more). Not where another user's folder cannot be looked into."""
+        try:
+            self.place(name).lstat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
 
     # -- what people ask -------------------------------------------------------------------------------------------
 
@@ -190,6 +210,11 @@ class CacheFolder:
         with self._usable() as index:
             return list(index.entries())
 
+    def find(self, name: str) -> Entry | None:
+        """What is counted of an object, or None. Raises CacheUnusable."""
+        with self._usable() as index:
+            return index.find(name)
+
     def total(self) -> int:
         """All bytes counted, those in flight included. Raises CacheUnusable."""
         with self._usable() as index:
@@ -200,15 +225,30 @@ class CacheFolder:
         with self._usable():
             return self._free()
 
+    def pins(self) -> list[Pin]:
+        """All pins, by their labels. Raises CacheUnusable."""
+        with self._usable() as index:
+            return index.pins()
+
     def pin(self, sha256: str, label: str) -> None:
         """Keep an object whatever comes. Raises CacheUnusable."""
         with self._usable() as index:
             index.pin(sha256, label)
 
-    def unpin(self, sha256: str) -> bool:
-        """Let an object go when its time comes; whether it was pinned. Raises CacheUnusable."""
+    def unpin(self, sha256: str, label: str | None = None) -> bool:
+        """Take a pin of an object away, or all of them; whether there was one. Raises CacheUnusable."""
         with self._usable() as index:
-            return index.unpin(sha256)
+            return index.unpin(sha256, label)
+
+    def correct(self, name: str, count: int, used_s: float) -> None:
+        """What an object's files really hold, whenever it was used. Raises CacheUnusable."""
+        with self._usable() as index:
+            index.correct(name, count, used_s)
+
+    def forget(self, *names: str) -> None:
+        """Count objects no more that have no files. Raises CacheUnusable."""
+        with self._usable() as index:
+            index.delete(*names)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

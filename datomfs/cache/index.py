@@ -4,6 +4,9 @@ An entry is named like its file. Its bytes are counted before they are written (
 is in flight too, whoever asked for it; a process that dies leaves an entry that is too large until its object is next
 opened (`settle`), never one that is too small. SQLite in WAL mode: several processes and users may share it, a killed
 one leaves nothing to mend. It knows names and numbers, no files.
+
+Pins are by SHA-256, each under a label for people; versions that share their bytes each have their own. A pin keeps
+whatever has those bytes, complete (`8a3b…`) or still coming (`1000/8a3b…`, `1000/8a3b…-SOURCE`).
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ CREATE TABLE IF NOT EXISTS objects (
   name TEXT PRIMARY KEY, bytes INTEGER NOT NULL DEFAULT 0, used REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_use ON objects (used, bytes);
-CREATE TABLE IF NOT EXISTS pins (name TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pins (name TEXT, label TEXT, PRIMARY KEY (name, label)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS total (one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL);
 INSERT OR IGNORE INTO total SELECT 1, COALESCE(SUM(bytes), 0) FROM objects;
 CREATE TRIGGER IF NOT EXISTS inserted AFTER INSERT ON objects BEGIN UPDATE total SET bytes = bytes + NEW.bytes; END;
@@ -36,15 +39,47 @@ CREATE TRIGGER IF NOT EXISTS changed AFTER UPDATE OF bytes ON objects
 CREATE TRIGGER IF NOT EXISTS deleted AFTER DELETE ON objects BEGIN UPDATE total SET bytes = bytes - OLD.bytes; END;
 """
 
+_SHA256 = "substr(objects.name, instr(objects.name, '/') + 1, 64)"
+"""What an object's bytes have, or should have."""
+_PINS = f"(SELECT group_concat(label, ', ') FROM pins WHERE pins.name = {_SHA256})"  # noqa: S608 - all of it is ours
+_ENTRY = f"objects.name, bytes, used, {_PINS}"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of the cache: bytes as counted, last use in seconds since 1970, and its pin's label, if it has one."""
+    """One object of the cache, or a pin of one that is not there.
+
+    Bytes as counted, last use in seconds since 1970 (0 where there is no object), and the labels of its pins, if it
+    has any.
+    """
 
     name: str
     bytes: int
     used_s: float
     pin: str | None
+
+    @property
+    def sha256(self) -> str:
+        """What its bytes have, or should have when they are complete."""
+        return self.name.rpartition("/")[2].partition("-")[0]
+
+    @property
+    def is_object(self) -> bool:
+        """Whether there is more of it than a pin."""
+        return self.used_s > 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all its bytes are there, for everybody; else somebody is still bringing it."""
+        return self.is_object and "/" not in self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What keeps an object: its SHA-256, and what people call it."""
+
+    sha256: str
+    label: str
 
 
 class Index:
@@ -80,18 +115,15 @@ class Index:
         """Every object and every pin, least recently used first; a pin without an object has no bytes."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT o.name, o.bytes, o.used, p.label FROM objects o LEFT JOIN pins p USING (name) "
-                "UNION ALL SELECT name, 0, 0, label FROM pins WHERE name NOT IN (SELECT name FROM objects) ORDER BY 3"
+                f"SELECT {_ENTRY} FROM objects UNION ALL SELECT name, 0, 0, group_concat(label, ', ') FROM pins "  # noqa: S608
+                f"WHERE name NOT IN (SELECT {_SHA256} FROM objects) GROUP BY name ORDER BY 3"
             ).fetchall()
         return (Entry(*row) for row in rows)
 
     def find(self, name: str) -> Entry | None:
         """The entry of an object, or None."""
         with self._lock:
-            row = self._db.execute(
-                "SELECT o.name, o.bytes, o.used, p.label FROM objects o LEFT JOIN pins p USING (name) WHERE o.name = ?",
-                (name,),
-            ).fetchone()
+            row = self._db.execute(f"SELECT {_ENTRY} FROM objects WHERE name = ?", (name,)).fetchone()  # noqa: S608
         return Entry(*row) if row else None
 
     def reserve(
@@ -130,6 +162,13 @@ class Index:
                 (name, count, time.time(), at_least),
             )
 
+    def correct(self, name: str, count: int, used_s: float) -> None:
+        """What an object's files really hold; `used_s` is its last use where none is known."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO objects VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bytes = ?2", (name, count, used_s)
+            )
+
     def touch(self, name: str) -> None:
         """An object is in use now."""
         now = time.time()
@@ -145,20 +184,28 @@ class Index:
             self._db.execute("DELETE FROM objects WHERE name IN (?, ?)", (name, new))
             self._db.execute("INSERT INTO objects VALUES (?, ?, ?)", (new, count, time.time()))
 
-    def delete(self, name: str) -> None:
-        """Forget an object."""
+    def delete(self, *names: str) -> None:
+        """Forget objects."""
         with self._transaction():
-            self._db.execute("DELETE FROM objects WHERE name = ?", (name,))
+            self._db.executemany("DELETE FROM objects WHERE name = ?", [(name,) for name in names])
 
-    def pin(self, name: str, label: str) -> None:
+    def pins(self) -> list[Pin]:
+        """Every pin."""
+        with self._lock:
+            rows = self._db.execute("SELECT name, label FROM pins ORDER BY label").fetchall()
+        return [Pin(*row) for row in rows]
+
+    def pin(self, sha256: str, label: str) -> None:
         """Keep an object from eviction, whether it is there yet or not; `label` tells people what it is."""
         with self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO pins VALUES (?, ?)", (name, label))
+            self._db.execute("INSERT OR REPLACE INTO pins VALUES (?, ?)", (sha256, label))
 
-    def unpin(self, name: str) -> bool:
-        """Let an object be evicted again; whether it was pinned."""
+    def unpin(self, sha256: str, label: str | None = None) -> bool:
+        """Take a pin away, or all of an object; whether there was one."""
         with self._transaction():
-            return self._db.execute("DELETE FROM pins WHERE name = ?", (name,)).rowcount > 0
+            return (
+                self._db.execute("DELETE FROM pins WHERE name = ?1 AND label = ifnull(?2, label)", (sha256, label))
+            ).rowcount > 0
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -179,7 +226,7 @@ class Index:
 
     def _upsert(self, name: str, count: int) -> None:
         self._db.execute(
-            "INSERT INTO objects VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bytes = bytes + ?2",
+            "INSERT INTO objects VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bytes = bytes + ?2, used = ?3",
             (name, count, time.time()),
         )
 
@@ -219,7 +266,9 @@ class Index:
 
     def _candidates(self) -> Iterator[tuple[str, int]]:
         return iter(
-            self._db.execute("SELECT name, bytes FROM objects WHERE name NOT IN (SELECT name FROM pins) ORDER BY used")
+            self._db.execute(
+                f"SELECT name, bytes FROM objects WHERE {_SHA256} NOT IN (SELECT name FROM pins) ORDER BY used"  # noqa: S608
+            )
         )
 
 
