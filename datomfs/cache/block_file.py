@@ -21,7 +21,7 @@ import struct
 import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -54,10 +54,11 @@ class _Piece(NamedTuple):
 class BlockFile:
     """An object's bytes on disk, as far as they are there. Safe to use from several threads, beside other processes.
 
-    `path` is the sparse file; it and its map are made where they are missing, with `mode`. Raises OSError.
+    `path` is the sparse file; it and its map are made where they are missing, with `mode`. Without `create` they are
+    taken as they are or not at all. Raises OSError.
     """
 
-    def __init__(self, path: Path, size: int, *, mode: int = 0o600) -> None:
+    def __init__(self, path: Path, size: int, *, mode: int = 0o600, create: bool = True) -> None:
         self.path = path
         self.size = size
         self._lock = Lock()
@@ -65,7 +66,7 @@ class BlockFile:
         self._nowait = os.RWF_NOWAIT
         """Nothing on file systems that cannot tell what is in memory: tmpfs, where all is, and some network ones."""
         # A folder that a group shares may hold links that lead elsewhere.
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
         self._fd = os.open(path, flags, mode)
         try:
             self._map_fd = os.open(map_path(path), flags | os.O_APPEND, mode)
@@ -79,7 +80,7 @@ class BlockFile:
             self._stored = Extents()
             self._trusted = Extents()
             self._map_read = 0
-            self._begin()
+            self._begin(create=create)
             self._identity = identify(self._fd)
             self.refresh()
         except BaseException:
@@ -230,7 +231,7 @@ class BlockFile:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
+    def _begin(self, *, create: bool) -> None:
         """Give the file its size and read the head of its map, or write it.
 
         A map of something else, or of a file that has gone, is begun anew, and its bytes forgotten.
@@ -239,9 +240,12 @@ class BlockFile:
         fcntl.flock(self._map_fd, fcntl.LOCK_EX)  # two processes may begin it at the same moment
         try:
             is_known = os.fstat(self._fd).st_size == self.size
+            is_begun = is_known and os.pread(self._map_fd, _HEAD.size, 0) == head
+            if not is_begun and not create:
+                raise OSError(errno.ESTALE, "its map is of something else")
             if not is_known:
                 os.ftruncate(self._fd, self.size)
-            if not is_known or os.pread(self._map_fd, _HEAD.size, 0) != head:
+            if not is_begun:
                 os.ftruncate(self._map_fd, 0)
                 os.write(self._map_fd, head)
         finally:
@@ -286,12 +290,24 @@ class BlockFile:
     def _drop(self, piece: _Piece) -> None:
         log.warning("bytes %d to %d of %s have rotted; they are fetched again", piece.start, piece.end, self.path)
         self._pieces.remove(piece)
+        self._strike_out(piece)
         for extents in (self._stored, self._trusted):
             extents.remove(piece.start, piece.end)
         # Another process may have written some of these bytes too, in pieces of its own.
         for other in self._pieces:
             if other.start < piece.end and other.end > piece.start:
                 self._stored.add(other.start, other.end)
+
+    def _strike_out(self, piece: _Piece) -> None:
+        """Make the piece's records in the map unreadable, so that whoever opens it next does not believe them."""
+        wanted = _RECORD.pack(piece.start, piece.end - piece.start, piece.digest, 0)[:-4]
+        # Not through our own descriptor: what is written by that is always appended.
+        with suppress(OSError), open(f"/proc/self/fd/{self._map_fd}", "r+b", buffering=0) as map_file:
+            records = map_file.read()
+            at = records.find(wanted, _HEAD.size)
+            while at >= 0:
+                os.pwrite(map_file.fileno(), bytes(_RECORD.size), at)
+                at = records.find(wanted, at + _RECORD.size)
 
     def _check_untouched(self) -> bool:
         """Whether only this process has changed the file; trust ends where somebody else has, until bytes are hashed.
