@@ -32,6 +32,8 @@ class Blocks:
     def __init__(self, folder: CacheFolder, memory: BlockMemory, name: str, size: int) -> None:
         self.size = size
         self.name = name
+        self.is_spilled = False
+        """Whether the disk did not take something that came."""
         self._folder = folder
         self._file: BlockFile | None = folder.open(name, size)
         self._memory = memory.blocks()
@@ -84,6 +86,7 @@ class Blocks:
             except OSError as error:
                 log.warning("the cached copy %s takes no more: %s", self._file.path, error.strerror)
                 self.release(room)
+        self.is_spilled = True
         self._memory.write(start, piece)
 
     def read_nowait(self, start: int, end: int) -> Bytes | None:

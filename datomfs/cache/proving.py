@@ -58,6 +58,7 @@ class Proving:
         self._lock = Lock()
         self._is_queued = False
         payload.open_gate = self.open_gate
+        payload.prove = self.prove
         payload.renew = self.renew
         payload.on_complete = self.on_complete
 
@@ -124,7 +125,9 @@ class Proving:
     def _prove_complete(self, on_progress: OnProgress) -> None:
         try:
             with self._lock:
-                if self._payload.failure is None and self._payload.blocks.is_on_disk:
+                # Somebody who wanted all of it may have hashed it meanwhile.
+                proven = self._payload.verified is Verified.FULL
+                if self._payload.failure is None and self._payload.blocks.is_on_disk and not proven:
                     self._judge(self._hash_whole(on_progress))
         except PayloadMismatch as error:
             log.error("%s", error.what)  # noqa: TRY400 - what happened, not where in the code

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from datomfs.cache.proof import OnProgress, Proofs, Recorded
 from datomfs.cache.proving import Prover, Proving, Verify
 from datomfs.cache.remote import RemotePayload
 from datomfs.cache.standing import Verified
-from datomfs.errors import PayloadMismatch, RecordedMissing, SourceChanged, StoreDenied, StoreError
+from datomfs.errors import CacheFull, PayloadMismatch, RecordedMissing, SourceChanged, StoreDenied, StoreError
 from datomfs.store.base import ObjectInfo, Store
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,48 @@ class PayloadReader:
                 return Verified.FAILED, 0
         if self._folder.holds(recorded.sha256, info.size):
             return Verified.FULL, info.size
-        return Verified.PENDING, self._folder.counted(self._folder.partial_name(recorded.sha256))
+        return Verified.PENDING, max(map(self._folder.counted, self._partial_names(store, info, recorded)))
+
+    @property
+    def folder(self) -> CacheFolder:
+        """The folder that keeps what is fetched."""
+        return self._folder
+
+    def hold(self, store: Store, info: ObjectInfo, recorded: Recorded) -> None:
+        """See to it that nothing this process fetches pushes the payload out of the cache."""
+        self._folder.hold(recorded.sha256, *self._partial_names(store, info, recorded))
+
+    def bring(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: Callable[[int], None]) -> Verified:
+        """Have all of a payload in the cache, hashed: FULL then, and in its place for everybody, or UNRECORDED.
+
+        For payloads that are fetched; those of folder stores are read where they lie. `info` is what `head` says. A
+        complete copy is believed as it is for readers. `on_progress` is told how many of the bytes are here. Raises
+        CacheFull as soon as the disk does not take all of it, PayloadMismatch, and the store's errors.
+        """
+        where = f"{info.key} in {store.url}"
+        with self._alone(recorded.sha256):
+            payload = self._open_shared(store, info)
+            if payload is None:
+                copy = self._open_copy(store, info, recorded, where, lambda: None)
+                if copy is not None:
+                    copy.close()
+                    return copy.verified
+                payload = self._begin(store, info, recorded, where)
+
+        def check_progress() -> None:
+            if payload.blocks.is_spilled:
+                raise CacheFull(where, str(self._folder.path))
+            on_progress(payload.cached)
+
+        try:
+            if payload.verified is not Verified.FULL:
+                payload.prove(check_progress)
+            proven = payload.verified is Verified.FULL
+            if not (self._folder.holds(recorded.sha256, info.size) if proven else payload.blocks.is_on_disk):
+                raise CacheFull(where, str(self._folder.path))
+            return payload.verified
+        finally:
+            payload.close()
 
     def has_failed(self, store: Store, info: ObjectInfo, _recorded: Recorded) -> bool:
         """Whether bytes of a remote payload were not the recorded ones, also some that were given. Asks nobody."""
@@ -256,6 +297,17 @@ class PayloadReader:
             raise
         return self._share(store, payload)
 
+    def _begin(self, store: Store, info: ObjectInfo, recorded: Recorded, where: str) -> RemotePayload:
+        """A payload to bring whole, of which nothing is known but what its store attests. Raises PayloadMismatch."""
+        payload, proving = self._make(store, info, recorded, where, self._name(store, info, recorded))
+        try:
+            if info.sha256 is not None:
+                proving.believe_store(info.sha256)
+        except BaseException:
+            payload.close()
+            raise
+        return self._share(store, payload)
+
     def _make(
         self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, name: str
     ) -> tuple[RemotePayload, Proving]:
@@ -316,11 +368,14 @@ class PayloadReader:
 
     def _name(self, store: Store, info: ObjectInfo, recorded: Recorded) -> str:
         """Bytes that are proven as they come lie under the SHA-256, whatever place they come from; all others apart."""
-        sha256 = recorded.sha256
-        if info.sha256 == sha256:
-            return self._folder.partial_name(sha256)
+        attested, apart = self._partial_names(store, info, recorded)
+        return attested if info.sha256 == recorded.sha256 else apart
+
+    def _partial_names(self, store: Store, info: ObjectInfo, recorded: Recorded) -> tuple[str, str]:
+        """The two names that `_name` may give."""
         source = hashlib.sha256("\0".join((store.url, info.key, info.etag)).encode()).hexdigest()
-        return self._folder.partial_name(f"{sha256}-{source[:16]}")
+        sha256 = recorded.sha256
+        return self._folder.partial_name(sha256), self._folder.partial_name(f"{sha256}-{source[:16]}")
 
     def _find_planner(
         self, sha256: str, payload: RemotePayload, tail: bytes, on_progress: OnProgress

@@ -75,6 +75,8 @@ class RemotePayload:
         self.is_open = False
         self.may_stream = False
         self.open_gate: Callable[[OnProgress], None] = lambda on_progress: None
+        self.prove: Callable[[OnProgress], None] = lambda on_progress: None
+        """Brings and hashes all of it, whatever is known of it so far."""
         self.renew: Callable[[], bool] = lambda: False
         """Called when the store has another object than was meant; whether it turned out to hold the same bytes."""
         self.on_complete: Callable[[], None] = lambda: None
