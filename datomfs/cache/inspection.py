@@ -1,0 +1,264 @@
+"""Whether the files of the cache are what they should be, and the index knows them: the only scan of the folder.
+
+For `datomfs cache verify`, beside any number of daemons on the same folder, and safe to interrupt: each object is
+looked at, and put right, on its own. What is damaged is dropped, and fetched again when somebody reads it. Files that
+are none of ours are left alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datomfs.cache.block_file import MAP_SUFFIX, PIECE, BlockFile, map_path
+from datomfs.cache.folder import OLD_DOWNLOADS, CacheFolder
+from datomfs.cache.proof import hash_bytes
+from datomfs.cache.several import several
+from datomfs.errors import DatomfsError
+
+_COMPLETE = re.compile(r"[0-9a-f]{64}")
+_PARTIAL = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{16})?")
+_AT_ONCE = 4
+_BUSY_S = 60.0
+"""A file that was written to this lately may be at work: bytes on their way to it are counted and not written yet."""
+
+OnProgress = Callable[[str, int], None]
+"""Told the name of an object, and how many of its bytes have been looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The file of an object in the folder; `stored` is how many bytes it takes on the disk."""
+
+    name: str
+    path: Path
+    size: int
+    stored: int
+    inode: int
+    owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What was wrong with an object: the bytes that were dropped, and whether the whole object was."""
+
+    name: str
+    path: str
+    problem: str
+    bytes: int
+    removed: bool
+
+
+@dataclass(slots=True)
+class Report:
+    """What an inspection found and put right.
+
+    `counted` are objects that the index did not know, `settled` those it had another size of, `forgotten` those it knew
+    and that are not there; `leftovers` are bytes of earlier releases, and of interrupted work, that were removed.
+    `unread` are objects that may not be read here.
+    """
+
+    objects: int = 0
+    bytes: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+    counted: int = 0
+    settled: int = 0
+    forgotten: int = 0
+    leftovers: int = 0
+    unread: int = 0
+
+
+def find_objects(folder: CacheFolder) -> list[Found]:
+    """The objects of everybody that are complete, and those that this user is bringing."""
+    found = list(_found(folder.path / "objects", _COMPLETE, folder))
+    return [*found, *_found(folder.path / "partial", _PARTIAL, folder)]
+
+
+def inspect(folder: CacheFolder, objects: Iterable[Found], *, quick: bool, on_progress: OnProgress) -> Report:
+    """Look at each of these objects and at the index. `quick` reads no bytes of objects. Raises CacheUnusable."""
+    report = Report()
+    work = several(objects, lambda found: _check(found, quick, on_progress), at_once=_AT_ONCE)
+    for found, result in work:
+        if isinstance(result, DatomfsError):
+            raise result
+        on_progress(found.name, found.stored)
+        if result is None:
+            continue
+        if result.damage is not None:
+            report.damaged.append(result.damage)
+        report.unread += result.unread
+        if result.damage is not None and result.damage.removed:
+            _remove(folder, found)
+        else:
+            report.objects += 1
+            report.bytes += result.stored
+            _settle(folder, found, result.stored, report)
+    report.leftovers = _remove_leftovers(folder.path)
+    lost = [entry.name for entry in folder.entries() if entry.is_object and folder.is_lost(entry.name)]
+    folder.forget(*lost)
+    report.forgotten = len(lost)
+    return report
+
+
+# -- objects -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """How many bytes an object holds, and what was wrong with it."""
+
+    stored: int
+    damage: Damage | None = None
+    unread: bool = False
+
+
+def _check(found: Found, quick: bool, on_progress: OnProgress) -> _Checked | None:
+    """What is known of an object now; None where it is gone, or just being made."""
+    done = 0
+
+    def step(count: int) -> None:
+        nonlocal done
+        done += count
+        on_progress(found.name, done)
+
+    try:
+        if "/" in found.name:
+            return _check_partial(found, quick, step)
+        return _Checked(found.size) if quick else _check_complete(found, step)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if isinstance(error, PermissionError):
+            return _Checked(found.size, unread=True)
+        if error.errno == errno.ESTALE and _is_busy(found.path):
+            return None
+        problem = f"it cannot be read: {error.strerror}"
+        return _Checked(0, Damage(found.name, str(found.path), problem, found.stored, removed=True))
+
+
+def _check_partial(found: Found, quick: bool, step: Callable[[int], None]) -> _Checked:
+    """The pieces that have their digests; the map forgets the others."""
+    file = BlockFile(found.path, found.size, create=False)
+    try:
+        before = file.stored_bytes
+        if quick or file.check(lambda: step(PIECE)):
+            return _Checked(file.stored_bytes)
+        lost = max(0, before - file.stored_bytes)
+        damage = Damage(found.name, str(found.path), "pieces of it were damaged", lost, removed=False)
+        return _Checked(file.stored_bytes, damage)
+    finally:
+        file.close()
+
+
+def _check_complete(found: Found, step: Callable[[int], None]) -> _Checked:
+    """Its SHA-256 is its name, whatever its map says; a map that says otherwise is taken away."""
+    if found.owner == os.geteuid() and _check_mapped(found, step):
+        return _Checked(found.size)
+    # Links are not followed, and a pipe is not waited for.
+    with open(os.open(found.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", 0) as plain:
+        actual = hash_bytes(plain.readinto, lambda: None)
+    if actual == found.name:
+        map_path(found.path).unlink(missing_ok=True)
+        return _Checked(found.size)
+    damage = Damage(found.name, str(found.path), f"its SHA-256 is {actual}", found.size, removed=True)
+    return _Checked(0, damage)
+
+
+def _check_mapped(found: Found, step: Callable[[int], None]) -> bool:
+    """Whether its map has the digests of all its pieces, and the SHA-256 of them all is its name."""
+    try:
+        file = BlockFile(found.path, found.size, create=False)
+    except OSError:
+        return False
+    digest = hashlib.sha256()
+    try:
+        for start in range(0, found.size, PIECE):
+            body = file.read(start, min(start + PIECE, found.size))
+            if body is None:
+                return False
+            digest.update(body)
+            step(len(body))
+    finally:
+        file.close()
+    return digest.hexdigest() == found.name
+
+
+def _remove(folder: CacheFolder, found: Found) -> None:
+    """Remove a damaged object, unless another has taken its place since."""
+    with suppress(OSError):
+        if found.path.lstat().st_ino == found.inode:
+            folder.remove(found.name)
+
+
+def _settle(folder: CacheFolder, found: Found, stored: int, report: Report) -> None:
+    entry = folder.find(found.name)
+    if entry is None or entry.bytes < stored or (entry.bytes > stored and not _is_busy(found.path)):
+        try:
+            changed_s = found.path.lstat().st_mtime
+        except OSError:
+            return  # gone meanwhile, and its entry with it
+        folder.correct(found.name, stored, max(1.0, changed_s))
+        report.counted += entry is None
+        report.settled += entry is not None
+
+
+# -- the folder ----------------------------------------------------------------------------------------------------
+
+
+def _found(place: Path, names: re.Pattern[str], folder: CacheFolder) -> Iterator[Found]:
+    """The objects in the folders under a place, as far as these may be looked into."""
+    for inner in _scan(place):
+        for item in _scan(Path(inner.path)):
+            name = item.name if names is _COMPLETE else f"{inner.name}/{item.name}"
+            if not names.fullmatch(item.name) or folder.place(name) != Path(item.path):
+                continue
+            with suppress(OSError):
+                if item.is_file(follow_symlinks=False):
+                    stat = item.stat(follow_symlinks=False)
+                    stored = min(stat.st_size, stat.st_blocks * 512)
+                    yield Found(name, Path(item.path), stat.st_size, stored, stat.st_ino, stat.st_uid)
+
+
+def _is_busy(path: Path) -> bool:
+    """Whether somebody may be at work on a file."""
+    with suppress(OSError):
+        return time.time() - path.lstat().st_mtime < _BUSY_S
+    return False
+
+
+def _scan(place: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(place) as items:
+            return sorted(items, key=lambda item: item.name)
+    except OSError:
+        return []
+
+
+def _remove_leftovers(path: Path) -> int:
+    """Take away what nothing uses any more: downloads of old releases, maps and partial objects without the other."""
+    removed = 0
+    for item in _scan(path / OLD_DOWNLOADS):
+        with suppress(OSError):
+            removed += item.stat(follow_symlinks=False).st_size
+    shutil.rmtree(path / OLD_DOWNLOADS, ignore_errors=True)
+    for inner in [*_scan(path / "objects"), *_scan(path / "partial")]:
+        names = {item.name: item for item in _scan(Path(inner.path))}
+        for name, item in names.items():
+            alone = name.endswith(MAP_SUFFIX) and name.removesuffix(MAP_SUFFIX) not in names
+            if inner.path.startswith(str(path / "partial")) and _PARTIAL.fullmatch(name):
+                alone = name + MAP_SUFFIX not in names
+            if not alone or _is_busy(Path(item.path)):
+                continue
+            with suppress(OSError):
+                stat = item.stat(follow_symlinks=False)
+                Path(item.path).unlink()
+                removed += min(stat.st_size, stat.st_blocks * 512)
+    return removed

@@ -1,0 +1,251 @@
+"""Verifying a cache: what is damaged is found, dropped and named, and the index tells what is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from datomfs.cache.block_file import BlockFile, map_path
+from datomfs.cache.folder import CacheFolder
+from datomfs.cache.inspection import Report, find_objects, inspect
+from datomfs.cache.reader import PayloadReader
+from tests.cache.stores import RemoteStore, make_reader, nothing, put, recorded, sha256
+
+BODY = bytes(range(256)) * 4 * 3000
+"""Three pieces."""
+LONG_AGO_NS = 10**18
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[CacheFolder]:
+    """A cache with one complete object, BODY."""
+    reader = bring(tmp_path / "cache", BODY)
+    yield reader.folder
+    reader.close()
+
+
+def bring(path: Path, body: bytes) -> PayloadReader:
+    reader, store = make_reader(path), RemoteStore()
+    reader.bring(store, put(store, body), recorded(body), lambda count: None)
+    return reader
+
+
+def look(folder: CacheFolder, *, quick: bool = False) -> Report:
+    return inspect(folder, find_objects(folder), quick=quick, on_progress=lambda name, count: None)
+
+
+def add_partial(folder: CacheFolder, *pieces: int, body: bytes = BODY) -> Path:
+    """An object this user is bringing, with some of its pieces, last touched long ago; where it lies."""
+    name = folder.partial_name(sha256(body[::-1]))
+    file = folder.open(name, len(body))
+    assert file is not None
+    for piece in pieces:
+        file.write(piece << 20, memoryview(body)[piece << 20 : (piece + 1) << 20])
+    file.close()
+    folder.leave(name)
+    folder.correct(name, file.stored_bytes, used_s=1)
+    rest(folder.place(name))
+    return folder.place(name)
+
+
+def rest(path: Path) -> None:
+    """Nobody has touched it for long."""
+    os.utime(path, ns=(LONG_AGO_NS, LONG_AGO_NS))
+
+
+def spoil(path: Path, offset: int = 5) -> None:
+    """Turn one bit of a file."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        (byte,) = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte ^ 1]))
+    rest(path)
+
+
+def counted(folder: CacheFolder) -> dict[str, int]:
+    return {entry.name: entry.bytes for entry in folder.entries() if entry.is_object}
+
+
+# -- objects -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_sound_cache_stays_as_it_is(folder: CacheFolder, quick: bool) -> None:
+    add_partial(folder, 0, 2)
+    before = folder.entries()
+    assert Report(objects=2, bytes=len(BODY) + (1 << 20) + len(BODY) % (1 << 20)) == look(folder, quick=quick)
+    assert before == folder.entries()
+
+
+def test_every_byte_that_is_there_is_read(folder: CacheFolder) -> None:
+    add_partial(folder, 1)
+    seen: dict[str, int] = {}
+    inspect(folder, find_objects(folder), quick=False, on_progress=seen.__setitem__)
+    assert {found.name: found.stored for found in find_objects(folder)} == seen
+
+
+@pytest.mark.expected_warnings
+@pytest.mark.parametrize("has_map", [True, False])
+def test_a_damaged_object_is_removed_and_named(folder: CacheFolder, has_map: bool) -> None:
+    place = folder.place(sha256(BODY))
+    spoil(place, 2 << 20)
+    if not has_map:
+        map_path(place).unlink()
+    report = look(folder)
+    (damage,) = report.damaged
+    assert (sha256(BODY), str(place), len(BODY), True) == (damage.name, damage.path, damage.bytes, damage.removed)
+    assert (0, False, False) == (report.objects, place.exists(), map_path(place).exists())
+    assert {} == counted(folder)
+
+
+def test_a_shortened_object_is_damaged(folder: CacheFolder) -> None:
+    os.truncate(folder.place(sha256(BODY)), 100)
+    assert [sha256(BODY)] == [damage.name for damage in look(folder).damaged]
+
+
+def test_bytes_and_digests_of_something_else_are_told_by_the_name(folder: CacheFolder, tmp_path: Path) -> None:
+    other = bring(tmp_path / "other", BODY[::-1])
+    for suffix in (lambda path: path, map_path):
+        suffix(other.folder.place(sha256(BODY[::-1]))).rename(suffix(folder.place(sha256(BODY))))
+    other.close()
+    assert f"its SHA-256 is {sha256(BODY[::-1])}" == look(folder).damaged[0].problem
+
+
+@pytest.mark.expected_warnings
+def test_damaged_pieces_of_a_partial_object_are_dropped_and_the_others_stay(folder: CacheFolder) -> None:
+    place = add_partial(folder, 0, 1, 2)
+    spoil(place, 1 << 20)
+    (damage,) = look(folder).damaged
+    assert (1 << 20, False) == (damage.bytes, damage.removed)
+    file = BlockFile(place, len(BODY))
+    assert [(1 << 20, 2 << 20)] == file.missing(0, len(BODY))
+    assert BODY[: 1 << 20] == file.read(0, 1 << 20)
+    file.close()
+    assert {sha256(BODY): len(BODY), folder.partial_name(place.name): len(BODY) - (1 << 20)} == counted(folder)
+    assert [] == look(folder).damaged
+
+
+@pytest.mark.expected_warnings
+def test_what_was_dropped_comes_again(folder: CacheFolder, tmp_path: Path) -> None:
+    spoil(folder.place(sha256(BODY)))
+    look(folder)
+    reader = bring(tmp_path / "cache", BODY)
+    assert Report(objects=1, bytes=len(BODY)) == look(reader.folder)
+    reader.close()
+
+
+def test_a_map_that_does_not_fit_its_sound_object_is_taken_away(folder: CacheFolder) -> None:
+    place = folder.place(sha256(BODY))
+    spoil(map_path(place), 60)
+    assert Report(objects=1, bytes=len(BODY)) == look(folder)
+    assert (True, False) == (place.exists(), map_path(place).exists())
+
+
+def test_a_partial_object_under_the_map_of_another_is_removed(folder: CacheFolder) -> None:
+    place = add_partial(folder, 0)
+    spoil(map_path(place), 3)
+    assert [(folder.partial_name(place.name), True)] == [(one.name, one.removed) for one in look(folder).damaged]
+    assert not place.exists()
+
+
+def test_a_partial_object_that_is_just_being_made_is_left_alone(folder: CacheFolder) -> None:
+    place = add_partial(folder)
+    found = find_objects(folder)
+    os.truncate(place, len(BODY) + 1)
+    assert [] == inspect(folder, found, quick=False, on_progress=lambda name, count: None).damaged
+    assert len(BODY) + 1 == place.stat().st_size
+
+
+def test_an_object_that_is_gone_meanwhile_is_not_made_again(folder: CacheFolder) -> None:
+    place = add_partial(folder, 0)
+    found = find_objects(folder)
+    folder.remove(folder.partial_name(place.name))
+    folder.remove(sha256(BODY))
+    assert Report() == inspect(folder, found, quick=False, on_progress=lambda name, count: None)
+    assert ([], []) == (find_objects(folder), list(place.parent.iterdir()))
+
+
+# -- the index -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_index_is_made_anew_from_the_files(folder: CacheFolder, quick: bool) -> None:
+    place = add_partial(folder, 0)
+    before = counted(folder)
+    folder.close()
+    (folder.path / "index.sqlite3").unlink()
+    report = look(folder, quick=quick)
+    assert (2, 0, 0) == (report.counted, report.settled, report.forgotten)
+    assert before == counted(folder)
+    assert LONG_AGO_NS / 1e9 == {entry.name: entry.used_s for entry in folder.entries()}[f"{os.geteuid()}/{place.name}"]
+
+
+def test_entries_without_files_are_forgotten_and_pins_are_not(folder: CacheFolder) -> None:
+    folder.correct("a" * 64, 10, used_s=1)
+    folder.pin("b" * 64, "S/dm@bb")
+    assert 1 == look(folder).forgotten
+    assert {sha256(BODY): len(BODY)} == counted(folder)
+    assert 1 == len(folder.pins())
+
+
+def test_sizes_are_settled_and_uses_kept(folder: CacheFolder) -> None:
+    name = sha256(BODY)
+    rest(folder.place(name))
+    for wrong in (1, 1 << 40):
+        folder.correct(name, wrong, used_s=7)
+        used_s = folder.entries()[0].used_s
+        assert 1 == look(folder).settled
+        assert [(len(BODY), used_s)] == [(entry.bytes, entry.used_s) for entry in folder.entries()]
+
+
+def test_bytes_on_their_way_stay_counted_while_somebody_writes(folder: CacheFolder) -> None:
+    place = add_partial(folder, 0)
+    name = folder.partial_name(place.name)
+    folder.reserve(name, 1 << 20)
+    os.utime(place)
+    assert (0, 2 << 20) == (look(folder).settled, counted(folder)[name])
+    rest(place)
+    assert (1, 1 << 20) == (look(folder).settled, counted(folder)[name])
+
+
+# -- leftovers -----------------------------------------------------------------------------------------------------
+
+
+def test_what_nothing_uses_any_more_is_removed(folder: CacheFolder) -> None:
+    (folder.path / "incoming").mkdir()
+    (folder.path / "incoming" / "part").write_bytes(bytes(10))
+    place = add_partial(folder, 0)
+    map_path(place).unlink()
+    stray = map_path(folder.place("a" * 64))
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(bytes(100))
+    rest(stray)
+    report = look(folder)
+    assert [] == [path for path in (folder.path / "incoming", place, stray) if path.exists()]
+    assert 10 + (1 << 20) + 100 <= report.leftovers + 4096
+    assert {sha256(BODY): len(BODY)} == counted(folder)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.write_text("mine"), lambda path: path.symlink_to("x")])
+def test_files_that_are_none_of_ours_are_left_alone(folder: CacheFolder, make: Callable[[Path], object]) -> None:
+    here = folder.place(sha256(BODY)).parent
+    others = [here / "notes", folder.path / "objects" / "zz", here / ("f" * 64), folder.path / "objects" / "note"]
+    for other in others:
+        make(other)
+    assert Report(objects=1, bytes=len(BODY)) == look(folder)
+    assert all(os.path.lexists(other) for other in others)
+
+
+def test_an_open_payload_is_read_on_while_its_cache_is_verified(tmp_path: Path) -> None:
+    reader, store = make_reader(tmp_path / "cache"), RemoteStore()
+    payload = reader.open(store, put(store, BODY), recorded(BODY), nothing)
+    other = CacheFolder(tmp_path / "cache", reader.folder.limits)
+    look(other)
+    assert BODY == payload.read(0, len(BODY), nothing)
+    payload.close()
+    other.close()
+    reader.close()
