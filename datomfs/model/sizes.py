@@ -16,6 +16,9 @@ _UNITS = {
 }
 _FACTORS = {unit.lower(): factor for unit, factor in _UNITS.items()}
 _SIZE = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?) *([a-zA-Z]*)")
+_BINARY = [(unit, factor) for unit, factor in reversed(_UNITS.items()) if unit.endswith("iB")]
+_WHOLE = 99.95
+"""From here on a number has three digits without a fraction."""
 _LIMIT = 1 << 63
 """What a size stays below: the kernel and its file systems count in signed numbers of 64 bits."""
 
@@ -26,6 +29,13 @@ class Size(int):
     def __str__(self) -> str:
         exact = (f"{self // factor}{unit}" for unit, factor in _UNITS.items() if self % factor == 0)
         return min(exact, key=len)
+
+
+def render_size(count: int) -> str:
+    """A number of bytes for people, to about three digits: `0 B`, `1.5 KiB`, `512 MiB`."""
+    unit, factor = next(((unit, factor) for unit, factor in _BINARY if count >= factor), ("B", 1))
+    number = count / factor
+    return f"{number:.1f} {unit}" if factor > 1 and number < _WHOLE else f"{number:.0f} {unit}"
 
 
 def parse_size(value: object) -> Size:

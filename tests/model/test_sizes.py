@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datomfs.model.sizes import Size, parse_size
+from datomfs.model.sizes import Size, parse_size, render_size
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,22 @@ def test_programs_get_bytes() -> None:
 @given(st.integers(0, (1 << 63) - 1))
 def test_every_size_is_read_back_from_its_spelling(size: int) -> None:
     assert size == parse_size(str(Size(size)))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (102_348, "99.9 KiB"),
+        (102_349, "100 KiB"),
+        (5 << 20, "5.0 MiB"),
+        (300 << 30, "300 GiB"),
+        (2 << 40, "2.0 TiB"),
+        (5000 << 40, "5000 TiB"),
+    ],
+)
+def test_people_are_told_about_three_digits(count: int, text: str) -> None:
+    assert text == render_size(count)
