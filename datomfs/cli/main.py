@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from datomfs import __version__
+from datomfs.cli.cache import cache
 from datomfs.cli.example import example
 from datomfs.cli.hash import hash_files
 from datomfs.cli.mount import mount, unmount
@@ -42,6 +43,7 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
 
     \b
     Read:   ls  history  show  resolve  get  mount  unmount
+    Cache:  cache status | warm | pin | unpin | verify | evict | clear
     Write:  init  clone  write  pull
     Try:    example  hash  config
 
@@ -58,7 +60,7 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
 
 
 for command in (
-    clone, config, example, get, hash_files, history, init, ls, mount, pull, resolve, show, unmount, write,
+    cache, clone, config, example, get, hash_files, history, init, ls, mount, pull, resolve, show, unmount, write,
 ):  # fmt: skip
     cli.add_command(command)
 

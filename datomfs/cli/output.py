@@ -11,12 +11,12 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from datomfs.errors import FileUnwritable
+from datomfs.errors import DatomfsError, FileUnwritable
 from datomfs.model.sizes import parse_size
 
 Record = Mapping[str, Any]
@@ -25,9 +25,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 
 
 class SizeOption(click.ParamType[int]):
-    """An option's size above 0, as `model.sizes` reads it."""
+    """An option's size, as `model.sizes` reads it; 0 is none, unless `zero` lets it be one."""
 
     name = "size"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The bytes."""
@@ -35,7 +38,7 @@ class SizeOption(click.ParamType[int]):
             size = parse_size(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        if not size:
+        if not size and not self._zero:
             self.fail("it must be above 0", param, ctx)
         return size
 
@@ -58,6 +61,17 @@ def emit_line(text: str) -> None:
 def emit_error(text: str) -> None:
     """What went wrong, for people, on standard error; its lines stay lines."""
     click.echo("\n".join(map(printable, f"datomfs: {text}".splitlines())), err=True)
+
+
+def emit_failures(failures: Iterable[tuple[str, DatomfsError]]) -> None:
+    """What became of targets instead of what was wanted, on standard error, each with what was typed."""
+    for target, error in failures:
+        emit_error(str(error) if target in vars(error).values() else f"{target}: {error}")
+
+
+def worst_code(errors: Iterable[DatomfsError]) -> int:
+    """The exit code of a command that went on after errors: that of the worst, 0 where there was none."""
+    return max((error.exit_code for error in errors), default=0)
 
 
 def emit_json(value: object) -> None:

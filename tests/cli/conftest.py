@@ -5,11 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
 from datomfs.cli.main import main
+from datomfs.model.location import Location
+from datomfs.model.s3 import S3Settings
+from datomfs.store.s3 import S3Store
 from tests.builders import Study, make_study, make_table
+from tests.cli.cached import MIB, body, label
 from tests.cli.command import Datomfs, Outcome
+from tests.mounts import StoredProject, store_options
+from tests.s3_server import S3Server
 
 
 @pytest.fixture
@@ -64,3 +71,19 @@ def table_file(tmp_path: Path) -> Path:
     path = tmp_path / "dm.parquet"
     pq.write_table(make_table(3), path)
     return path
+
+
+@pytest.fixture
+def in_bucket(s3_environment: S3Server, s3_bucket: str) -> StoredProject:
+    """A project without tables in a bucket of its own."""
+    return StoredProject(S3Store(Location("s3", s3_bucket), S3Settings(), boto3.Session()))
+
+
+@pytest.fixture
+def warm(datomfs: Datomfs, in_bucket: StoredProject) -> StoredProject:
+    """dm in two versions, 2 MiB and 100 bytes, both in the cache, the last pinned."""
+    first, last = in_bucket.put("dm", body(2 * MIB, 1), body(100, 2))
+    for words, version in (("warm", first), ("pin", last)):
+        target = label(in_bucket, "dm", version)
+        assert 0 == datomfs("cache", words, target, *store_options(in_bucket)).code
+    return in_bucket

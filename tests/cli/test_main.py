@@ -21,7 +21,7 @@ from datomfs.cli.main import cli
 from datomfs.errors import DatomfsError, StoreDenied
 from tests.cli.command import REPOSITORY, Datomfs, run_process
 
-HEAVY = ("pyarrow", "numpy", "pandas", "boto3", "botocore", "dulwich", "trio", "pyfuse3", "keyring", "yaml")
+HEAVY = ("pyarrow", "numpy", "pandas", "boto3", "botocore", "dulwich", "trio", "pyfuse3", "keyring", "yaml", "rich")
 
 
 def commands() -> dict[str, click.Command]:
@@ -40,7 +40,9 @@ COMMANDS = commands()
 # -- help ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["get", "--help"], ["mount", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["get", "--help"], ["mount", "--help"], ["cache", "warm", "--help"]]
+)
 def test_help_answers_without_what_takes_time_to_load(arguments: list[str]) -> None:
     """0.08 s with nothing of it, against 0.3 s with pyarrow or boto3 alone."""
     program = (
