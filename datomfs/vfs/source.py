@@ -84,10 +84,13 @@ class TableView:
         return matches[0]
 
     def short(self, version: str) -> str:
-        """The first 8 digits of a version, or as many as tell it from the others."""
+        """The first 8 digits of a version, or as many as tell it from the others; it may be newer than this view."""
         if not self._shorts:
             self._shorts.update(_shortened([each.version for each in self._ordered]))
-        return self._shorts[version]
+        if version in self._shorts:
+            return self._shorts[version]
+        place = bisect_left(self._ordered, version, key=_digits)
+        return short_version(version, {each.version for each in self._ordered[max(0, place - 1) : place + 1]})
 
     @property
     def time_ns(self) -> int:

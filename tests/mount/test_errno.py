@@ -12,6 +12,7 @@ from datomfs.mount.errno import errno_of
 EXPECTED = {
     errno.ENOENT: {
         "ProjectNotFound", "TableNotFound", "VersionNotFound", "NotATable", "FileMissing",
+        "NothingThen", "NothingNamed", "NotPinned",
     },
     errno.ENOTUNIQ: {"VersionAmbiguous"},
     errno.ENODATA: {"AttributeNotFound"},
@@ -27,7 +28,8 @@ EXPECTED = {
         "NotAClone", "CloneBusy", "CloneDirty", "CloneDiverged", "CloneMismatch", "RemoteRefused", "WriteConflict",
         "DirectoryNotEmpty", "RemoteNotEmpty", "NamespaceOccupied",
         "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "UnmountBusy",
-        "FuseMissing", "MountExtraMissing", "MountFailed", "CacheUnusable",
+        "FuseMissing", "MountExtraMissing", "MountFailed", "CacheUnusable", "CacheFull",
+        "CacheDamaged", "MomentNotOver",
     },
 }  # fmt: skip
 
