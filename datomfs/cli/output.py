@@ -24,7 +24,7 @@ Record = Mapping[str, Any]
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-class SizeOption(click.ParamType[int]):
+class SizeOption(click.ParamType):  # type: ignore[type-arg]  # older releases of click take no argument here
     """An option's size, as `model.sizes` reads it; 0 is none, unless `zero` lets it be one."""
 
     name = "size"
