@@ -47,8 +47,11 @@ class FilePayload:
 
     def prove(self, on_progress: OnProgress) -> None:
         """Hash the file and hold the result against what was recorded. Raises PayloadMismatch, SourceChanged."""
+        self._prove(self.fd, on_progress)
+
+    def _prove(self, fd: int, on_progress: OnProgress) -> None:
         try:
-            proof = self.proofs.prove(self.fd, self.path, on_progress)
+            proof = self.proofs.prove(fd, self.path, on_progress)
             if self.sha256 not in (None, proof.sha256):
                 raise SourceChanged(str(self.path))
             proven = self.recorded.check(proof.sha256, self.where)
@@ -65,13 +68,13 @@ class FilePayload:
 
         def prove() -> None:
             try:
-                self.prove(lambda: None)
+                self._prove(fd, lambda: None)
             except DatomfsError as error:
                 log.error("%s", error.what)  # noqa: TRY400 - what happened, not where in the code
             finally:
-                os.close(self_fd)
+                os.close(fd)
 
-        self_fd, self.fd = self.fd, os.dup(self.fd)
+        fd = os.dup(self.fd)  # readers may close theirs meanwhile
         Thread(target=prove, name="datomfs-prover", daemon=True).start()
 
     def read(self, offset: int, length: int, on_progress: OnProgress) -> bytes:

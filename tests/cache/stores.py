@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from datomfs.cache.folder import CacheFolder, Limits
 from datomfs.cache.proof import Recorded
 from datomfs.cache.proving import Verify
-from datomfs.cache.reader import PayloadReader
+from datomfs.cache.reader import Payload, PayloadReader
 from datomfs.store.base import ObjectInfo, Store
 from datomfs.store.memory import MemoryStore
 
@@ -35,6 +36,29 @@ def put(store: Store, body: bytes) -> ObjectInfo:
     store.put(KEY, body)
     (info,) = [found for found in store.list() if found.key == KEY]
     return info
+
+
+def attest(store: Store, body: bytes, key: str = KEY) -> ObjectInfo:
+    """The same, with its SHA-256 attested; what was there is replaced, under another etag."""
+    store.delete(key)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(body)
+        file.flush()
+        store.upload(key, Path(file.name), sha256=sha256(body))
+    (info,) = [found for found in store.list() if found.key == key]
+    return info
+
+
+def open_now(reader: PayloadReader, store: Store, info: ObjectInfo, record: Recorded) -> Payload:
+    """A payload, from a test that does not look at progress."""
+    return reader.open(store, info, record, nothing)
+
+
+def settle(reader: PayloadReader) -> None:
+    """Wait until what became complete so far has been hashed."""
+    done = threading.Event()
+    reader._prover.submit(lambda on_progress: done.set())
+    assert done.wait(30)
 
 
 def make_reader(
