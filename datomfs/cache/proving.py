@@ -12,7 +12,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from enum import StrEnum
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
@@ -100,9 +99,12 @@ class Proving:
             self._judge(self._hash_whole(on_progress))
 
     def _reattest(self) -> bool:
-        """Ask the store again for the object's SHA-256; False where it attests none. Raises PayloadMismatch."""
+        """Ask the store again for the object's SHA-256; False where it attests none, or not that of the bytes here.
+
+        Raises PayloadMismatch.
+        """
         info = self._store.head(self._payload.info.key)
-        if info.sha256 is None:
+        if info.sha256 is None or (self._recorded.parquet_sha is None and info.sha256 != self._recorded.sha256):
             return False
         self.believe_store(info.sha256)
         self._payload.info = info  # not before: what is not believed may have another size
@@ -118,9 +120,9 @@ class Proving:
         payload = self._payload
         if self._is_queued or not payload.is_open or payload.verified not in (Verified.ATTESTED, Verified.PENDING):
             return
-        self._is_queued = True
-        payload.acquire()
-        self._prover.submit(self._prove_complete)
+        if payload.acquire():
+            self._is_queued = True
+            self._prover.submit(self._prove_complete)
 
     def _prove_complete(self, on_progress: OnProgress) -> None:
         try:
@@ -199,8 +201,12 @@ class Prover:
     def _run(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while (work := self._work.get()) is not None:
-            with suppress(_Ended):
+            try:
                 work(self._go_on)
+            except _Ended:
+                pass
+            except Exception:  # a fault of ours must not end all proofs to come
+                log.exception("a complete object could not be hashed")
 
     def _go_on(self) -> None:
         if self._ending.is_set():

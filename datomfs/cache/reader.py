@@ -28,7 +28,15 @@ from datomfs.cache.proof import OnProgress, Proofs, Recorded
 from datomfs.cache.proving import Prover, Proving, Verify
 from datomfs.cache.remote import RemotePayload
 from datomfs.cache.standing import Verified
-from datomfs.errors import CacheFull, PayloadMismatch, RecordedMissing, SourceChanged, StoreDenied, StoreError
+from datomfs.errors import (
+    CacheFull,
+    ObjectChanged,
+    PayloadMismatch,
+    RecordedMissing,
+    SourceChanged,
+    StoreDenied,
+    StoreError,
+)
 from datomfs.store.base import ObjectInfo, Store
 
 log = logging.getLogger(__name__)
@@ -123,7 +131,7 @@ class PayloadReader:
             return (
                 self._open_shared(store, info)
                 or self._open_copy(store, info, recorded, where, on_progress)
-                or self._open_remote(store, info, recorded, where, on_progress)
+                or self._open_listed(store, info, recorded, where, on_progress)
             )
 
     def standing(self, store: Store, info: ObjectInfo, recorded: Recorded) -> tuple[Verified, int]:
@@ -242,6 +250,9 @@ class PayloadReader:
                     except PayloadMismatch:
                         payload.close()
                         continue
+                    except BaseException:
+                        payload.close()
+                        raise
                     return self._share(store, payload)
                 payload.close()
         # Somebody else's, or of an older release: its digests prove nothing, its SHA-256 does.
@@ -262,10 +273,17 @@ class PayloadReader:
         """The payload, if somebody has it open already and it is good."""
         with self._lock:
             payload = self._remote.get((store.url, info.key, info.etag))
-            if payload is None or payload.failure is not None:
+            if payload is None or payload.failure is not None or not payload.acquire():
                 return None
-            payload.acquire()
             return payload
+
+    def _open_listed(
+        self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
+    ) -> RemotePayload:
+        try:
+            return self._open_remote(store, info, recorded, where, on_progress)
+        except ObjectChanged:  # since it was listed; it may well have the same bytes
+            return self._open_remote(store, store.head(info.key), recorded, where, on_progress)
 
     def _open_remote(
         self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
@@ -292,6 +310,8 @@ class PayloadReader:
                 payload.follow(planner)
             if not payload.is_open:
                 payload.open_gate(on_progress)
+            if payload.blocks.is_on_disk:
+                proving.on_complete()  # it was before, and whoever brought it did not live to prove it
         except BaseException:
             payload.close()
             raise
@@ -320,7 +340,9 @@ class PayloadReader:
                 self._failed[store.url, payload.info.key, payload.info.etag] = True
 
         payload.on_failure = remember
-        return payload, Proving(store, payload, recorded, self._verify, self._prover)
+        # What has turned out to be other bytes is not served a second time before it is proven.
+        verify = Verify.STRICT if self.has_failed(store, info, recorded) else self._verify
+        return payload, Proving(store, payload, recorded, verify, self._prover)
 
     def _share(self, store: Store, payload: RemotePayload) -> RemotePayload:
         """Let others who open it use it too, as long as anybody does."""
@@ -383,7 +405,8 @@ class PayloadReader:
         """The plans along the object's own layout, which stands at its end; None where that is not to be had."""
         with self._lock:
             grid = self._grids.get(sha256)
-        if grid is None:
+        payload.put(payload.size - len(tail), tail)
+        if grid is None or grid.size != payload.size:
             if not tail:
                 return None
             grid = self._read_grid(payload, tail, on_progress)
@@ -393,7 +416,6 @@ class PayloadReader:
 
     def _read_grid(self, payload: RemotePayload, tail: bytes, on_progress: OnProgress) -> Grid:
         size = payload.size
-        payload.put(size - len(tail), tail)
         length = footer_length(tail)
         if length is None or length > size:
             return plain_grid(size)

@@ -112,7 +112,7 @@ class RemotePayload:
             return None
         data = self.blocks.read_nowait(offset, end)
         self._plan(offset, end, is_here=data is not None)
-        return data
+        return data if self.is_open else None  # what has come since the gate was closed is not proven
 
     def read(self, offset: int, length: int, on_progress: OnProgress) -> Bytes:
         """The same, once they are here. To be called after `read_nowait` had none.
@@ -142,10 +142,11 @@ class RemotePayload:
             return self.read(offset, length, on_progress)
         return data
 
-    def acquire(self) -> None:
-        """One more handle uses it."""
+    def acquire(self) -> bool:
+        """One more handle uses it; False where the last one has gone, and its files with it."""
         with self._lock:
-            self._users += 1
+            self._users += not self._closed
+            return not self._closed
 
     def close(self) -> None:
         """A handle uses it no more. After the last one nothing more is begun."""
@@ -212,14 +213,14 @@ class RemotePayload:
 
     def ended(self, job: Job, position: int, error: DatomfsError | None) -> None:
         """A job is done; if there was an error, nothing came from `position` on."""
+        if error is None and self.blocks.is_on_disk:
+            self.on_complete()  # as long as the job is there, so are the files
         with self._lock:
             self._end(job)
             for waiter in self._waiters:
                 if error is not None and waiter.wants(position, job.end):
                     waiter.error = error
                 waiter.event.set()
-        if error is None and self.blocks.is_on_disk:
-            self.on_complete()
         self._close_if_unused()
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -263,6 +264,8 @@ class RemotePayload:
                     raise waiter.error
                 with self._lock:
                     self._claim(Range(start, end), Urgency.DEMANDED, _GET)
+                    if not self.blocks.missing(start, end):
+                        continue  # a damaged piece was dropped, and what it held is there once more: nothing will come
                 waiter.event.wait()
                 waiter.event.clear()
                 on_progress()
