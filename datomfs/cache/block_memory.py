@@ -74,6 +74,7 @@ class MemoryBlocks:
 
     def __init__(self, memory: BlockMemory) -> None:
         self._memory = memory
+        self.budget = memory.budget
         self.starts: set[int] = set()
         self.extents = Extents()
 

@@ -46,6 +46,11 @@ class Blocks:
             self._folder.leave(self.name)
 
     @property
+    def window(self) -> int:
+        """How many bytes may be on their way ahead of a reader: in memory, more would push out what comes first."""
+        return self._memory.budget // 2
+
+    @property
     def stored_bytes(self) -> int:
         """How many bytes are on disk."""
         return self._file.stored_bytes if self._file is not None else 0

@@ -36,7 +36,7 @@ may arrive in either order."""
 
 _FIRST_WINDOW = 8 << 20
 _WINDOW_OF_BEGINNING = 32 << 20
-_LARGEST_WINDOW = 64 << 20
+LARGEST_WINDOW = 64 << 20
 _SEQUENTIAL_START = 64 << 10
 """How much a request at the start of a file must ask for to be the start of reading all of it."""
 
@@ -74,7 +74,7 @@ class _Stream:
 class Planner:
     """The plans of one payload. `largest_window` bounds what is ahead of a reader, in bytes. Not thread-safe."""
 
-    def __init__(self, grid: Grid, *, largest_window: int = _LARGEST_WINDOW) -> None:
+    def __init__(self, grid: Grid, *, largest_window: int = LARGEST_WINDOW) -> None:
         self._grid = grid
         self._largest_window = largest_window
         self._streams: OrderedDict[int, _Stream] = OrderedDict()

@@ -142,9 +142,10 @@ class Proving:
     def _hash_whole(self, on_progress: OnProgress) -> str:
         """The SHA-256 of all its bytes, brought as far as they are not here, in order."""
         payload, digest, brought = self._payload, hashlib.sha256(), 0
+        window = max(min(_WINDOW, payload.blocks.window), PIECE)
         for start in range(0, payload.size, PIECE):
-            while brought < min(start + _WINDOW, payload.size):
-                end = min(brought + _GET, payload.size)
+            while brought < min(start + window, payload.size):
+                end = min(brought + min(_GET, max(window // 2, PIECE)), payload.size)
                 payload.bring([Range(brought, end)], Urgency.AHEAD)
                 brought = end
             digest.update(payload.fetch(start, min(start + PIECE, payload.size), on_progress))

@@ -23,7 +23,7 @@ from datomfs.cache.fetch import Fetcher
 from datomfs.cache.folder import CacheFolder
 from datomfs.cache.grid import Grid, footer_length, parquet_grid, plain_grid
 from datomfs.cache.in_place import FilePayload, open_in_place
-from datomfs.cache.prefetch import Planner
+from datomfs.cache.prefetch import LARGEST_WINDOW, Planner
 from datomfs.cache.proof import OnProgress, Proofs, Recorded
 from datomfs.cache.proving import Prover, Proving, Verify
 from datomfs.cache.remote import RemotePayload
@@ -332,7 +332,8 @@ class PayloadReader:
         self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, name: str
     ) -> tuple[RemotePayload, Proving]:
         blocks = Blocks(self._folder, self._memory, name, info.size)
-        payload = RemotePayload(self._fetcher(store), info, where, blocks, Planner(plain_grid(info.size)))
+        planner = _planner(plain_grid(info.size), blocks)
+        payload = RemotePayload(self._fetcher(store), info, where, blocks, planner)
         payload.acquire()
 
         def remember() -> None:
@@ -412,7 +413,7 @@ class PayloadReader:
             grid = self._read_grid(payload, tail, on_progress)
             with self._lock:
                 self._grids[sha256] = grid
-        return Planner(grid)
+        return _planner(grid, payload.blocks)
 
     def _read_grid(self, payload: RemotePayload, tail: bytes, on_progress: OnProgress) -> Grid:
         size = payload.size
@@ -422,3 +423,7 @@ class PayloadReader:
         if length > len(tail):
             tail = bytes(payload.fetch(size - length, size - len(tail), on_progress)) + tail
         return parquet_grid(size, tail[-length:]) or plain_grid(size)
+
+
+def _planner(grid: Grid, blocks: Blocks) -> Planner:
+    return Planner(grid, largest_window=min(LARGEST_WINDOW, blocks.window))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from datomfs.cache.proving import Verify
 from datomfs.cache.reader import PayloadReader
 from datomfs.cache.standing import Verified
 from datomfs.errors import PayloadMismatch
+from datomfs.store.base import ObjectInfo
 from tests.cache.stores import RemoteStore, attest, make_reader, nothing, open_now, put, recorded, settle, sha256
 
 MIB = 1 << 20
@@ -121,6 +122,22 @@ def test_without_a_disk_an_unattested_object_is_read_again_as_it_was_hashed(tmp_
     ):
         assert Verified.FULL == payload.verified
         assert BODY == b"".join(payload.read(start, 128 << 10, nothing) for start in range(0, len(BODY), 128 << 10))
+
+
+@pytest.mark.parametrize("memory", [2 * MIB, 8 * MIB, 64 * MIB])
+@pytest.mark.parametrize("put_there", [attest, put])
+def test_without_a_disk_nothing_is_fetched_that_memory_cannot_keep_until_it_is_read(
+    tmp_path: Path, store: RemoteStore, put_there: Callable[..., ObjectInfo], memory: int
+) -> None:
+    body = os.urandom(20 * MIB)
+    with (
+        closing(make_reader(tmp_path, quota=0, memory=memory)) as reader,
+        closing(open_now(reader, store, put_there(store, body), recorded(body))) as payload,
+    ):
+        for start in range(0, len(body), 128 << 10):
+            payload.read_nowait(start, 128 << 10) or payload.read(start, 128 << 10, nothing)
+    hashed_before = 0 if put_there is attest else len(body)
+    assert fetched(store) <= 1.25 * len(body) + hashed_before
 
 
 # -- nothing recorded ----------------------------------------------------------------------------------------------
