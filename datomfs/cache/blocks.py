@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from datomfs.cache.block_file import BlockFile
+from datomfs.cache.block_file import PIECE, BlockFile
 from datomfs.cache.block_memory import BlockMemory
 from datomfs.cache.extents import Range
 from datomfs.cache.folder import CacheFolder
@@ -44,6 +44,11 @@ class Blocks:
         if self._file is not None:
             self._file.close()
             self._folder.leave(self.name)
+
+    @property
+    def is_believed(self) -> bool:
+        """Whether its bytes are taken for those of the SHA-256 in its name; else that says whence they come, too."""
+        return "-" not in self.name
 
     @property
     def window(self) -> int:
@@ -115,6 +120,23 @@ class Blocks:
     def check(self) -> bool:
         """Whether every piece on disk has its digest; those that have not are dropped."""
         return self._file is None or self._file.check(lambda: None)
+
+    def forget(self) -> None:
+        """Drop what is in memory alone."""
+        self._memory.close()
+
+    def keep(self) -> None:
+        """Put on disk what is in memory alone: it is proven now."""
+        for gap in self._file.missing(0, self.size) if self._file is not None else []:
+            for start in range(gap.start, gap.end, PIECE):
+                piece = self._memory.read(start, min(start + PIECE, gap.end))
+                if piece is not None:
+                    room = self.reserve(len(piece))
+                    self.write(start, memoryview(piece), room)
+                    self.release(room)
+        if self.is_on_disk:
+            self.forget()
+            self.is_spilled = False
 
     def publish(self, sha256: str) -> bool:
         """Give a complete, proven object its place for everybody; whether it has it now."""

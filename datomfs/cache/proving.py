@@ -69,7 +69,8 @@ class Proving:
     def believe_store(self, attested: str) -> None:
         """The store says what the object's SHA-256 is. Raises PayloadMismatch if that is not the recorded one."""
         payload = self._payload
-        if attested == self._recorded.sha256:
+        payload.is_attested = attested == self._recorded.sha256
+        if payload.is_attested:
             payload.verified = Verified.ATTESTED
         elif self._recorded.parquet_sha is None:
             payload.verified = Verified.UNRECORDED
@@ -87,7 +88,7 @@ class Proving:
                 raise payload.failure
             if payload.verified is Verified.FULL and self._reattest():
                 return  # a piece of a proven copy has rotted, and comes again
-            if self._verify is Verify.DEFERRED:
+            if self._verify is Verify.DEFERRED and payload.verified is not Verified.FULL:
                 payload.verified = Verified.PENDING
                 payload.may_stream = payload.is_open = True
                 return
@@ -106,8 +107,11 @@ class Proving:
         info = self._store.head(self._payload.info.key)
         if info.sha256 is None or (self._recorded.parquet_sha is None and info.sha256 != self._recorded.sha256):
             return False
+        was_proven = self._payload.is_attested
         self.believe_store(info.sha256)
         self._payload.info = info  # not before: what is not believed may have another size
+        if not was_proven:
+            self._payload.blocks.forget()  # it came from an object that was never proven
         return True
 
     def renew(self) -> bool:
@@ -161,6 +165,7 @@ class Proving:
             payload.blocks.remove()
             self._fail(error)
         payload.verified = Verified.FULL if proven else Verified.UNRECORDED
+        payload.blocks.keep()
         # Without a copy on disk more will be fetched: from the object, by its etag, that was hashed just now.
         payload.may_stream = payload.may_stream or not payload.blocks.is_on_disk
         payload.is_open = True

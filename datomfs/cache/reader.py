@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Protocol
@@ -299,7 +299,9 @@ class PayloadReader:
                     self._looked_at[source] = info
                 has_failed = (store.url, info.key, info.etag) in self._failed
             # Who attested the recorded hash and gave other bytes is not believed again: these are hashed first.
-            attested = None if has_failed and info.sha256 == recorded.sha256 else info.sha256
+            if has_failed and info.sha256 == recorded.sha256:
+                info = replace(info, sha256=None)
+            attested = info.sha256
             on_progress()
         payload, proving = self._make(store, info, recorded, where, self._name(store, info, recorded))
         try:

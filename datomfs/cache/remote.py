@@ -45,11 +45,16 @@ class _Delivery:
 
     payload: RemotePayload
     job: Job
+    etag: str
     room: Room
 
     def receive(self, start: int, piece: memoryview) -> None:
         """A piece has come."""
+        if self.etag != self.payload.etag:
+            return  # the object that was meant until now may never have been proven
         self.payload.blocks.write(start, piece, self.room)
+        if self.etag != self.payload.etag:
+            self.payload.blocks.forget()
         self.payload.arrived(start, start + len(piece))
 
     def finish(self, position: int, error: DatomfsError | None) -> None:
@@ -63,7 +68,8 @@ class RemotePayload:
 
     What is public here is set by whoever proves it. As long as `is_open` is False nothing is given to readers;
     `open_gate` is called then, and either proves the bytes or raises. `may_stream` says that what comes by range needs
-    no further proof; without it, whatever has to be fetched closes the gate.
+    no further proof; without it, whatever has to be fetched closes the gate. `is_attested` says that the store attests
+    the recorded SHA-256 for the object it comes from.
     """
 
     def __init__(self, fetcher: Fetcher, info: ObjectInfo, where: str, blocks: Blocks, planner: Planner) -> None:
@@ -74,6 +80,7 @@ class RemotePayload:
         self.failure: DatomfsError | None = None
         self.is_open = False
         self.may_stream = False
+        self.is_attested = False
         self.open_gate: Callable[[OnProgress], None] = lambda on_progress: None
         self.prove: Callable[[OnProgress], None] = lambda on_progress: None
         """Brings and hashes all of it, whatever is known of it so far."""
@@ -124,23 +131,18 @@ class RemotePayload:
         if offset >= end:
             return b""
         try:
-            if not self.is_open:
-                self.open_gate(on_progress)
-                self._plan(offset, end)
-            try:
-                data = self._wait_for(offset, end, on_progress)
-            except ObjectChanged:
-                if not self.renew():
-                    raise
-                data = self._wait_for(offset, end, on_progress)
+            while True:
+                if not self.is_open:
+                    self.open_gate(on_progress)
+                    self._plan(offset, end)
+                data = self._read_open(offset, end, on_progress)
+                if self.failure is not None:
+                    raise self.failure
+                if data is not None and self.is_open:
+                    return data
+                # Bytes that were proven have rotted, and what is to come in their place has yet to be.
         except StoreDenied as error:
             raise StoreUnreachable(error.store, error.key, error.what) from error
-        if self.failure is not None:
-            raise self.failure
-        if not self.is_open:
-            # Bytes that were proven have rotted, and what came in their place has yet to be proven.
-            return self.read(offset, length, on_progress)
-        return data
 
     def acquire(self) -> bool:
         """One more handle uses it; False where the last one has gone, and its files with it."""
@@ -164,7 +166,7 @@ class RemotePayload:
 
     def fetch(self, start: int, end: int, on_progress: OnProgress) -> Bytes:
         """A range, proven or not."""
-        return self._wait_for(start, end, on_progress)
+        return self._wait_for(start, end, on_progress, lambda: True) or b""
 
     def bring(self, ranges: list[Range], urgency: Urgency) -> None:
         """Have ranges fetched, apart from what is there or on its way."""
@@ -202,7 +204,9 @@ class RemotePayload:
 
     def begin(self, job: Job) -> Delivery:
         """A range is about to come."""
-        return _Delivery(self, job, self.blocks.reserve(job.end - job.start))
+        # Among bytes that are believed when they are next opened nothing may lie that is not proven as it comes.
+        may_keep = self.is_attested or not self.blocks.is_believed
+        return _Delivery(self, job, self.etag, self.blocks.reserve(job.end - job.start) if may_keep else Room(0))
 
     def arrived(self, start: int, end: int) -> None:
         """Something of a range has come."""
@@ -213,14 +217,17 @@ class RemotePayload:
 
     def ended(self, job: Job, position: int, error: DatomfsError | None) -> None:
         """A job is done; if there was an error, nothing came from `position` on."""
-        if error is None and self.blocks.is_on_disk:
-            self.on_complete()  # as long as the job is there, so are the files
         with self._lock:
+            is_complete = error is None and self.blocks.is_on_disk
+            self._users += is_complete  # until that is dealt with, the files stay open
             self._end(job)
             for waiter in self._waiters:
                 if error is not None and waiter.wants(position, job.end):
                     waiter.error = error
                 waiter.event.set()
+        if is_complete:
+            self.on_complete()
+            self.close()
         self._close_if_unused()
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -241,7 +248,9 @@ class RemotePayload:
         """Have what is missing of a range fetched, and hurry what somebody waits for and nobody did before."""
         for gap in self.blocks.missing(*wanted):
             for part in [piece for each in self._coming.missing(*gap) for piece in split(each, get_size)]:
-                self.is_open = self.is_open and self.may_stream
+                if self.is_open and not self.may_stream:
+                    self.is_open = False
+                    return  # from where it comes, and whether that is right, is found out at the gate
                 self._coming.add(*part)
                 self._jobs.append(self._fetcher.submit(self.info.key, part.start, part.end, self, urgency))
             if urgency is Urgency.DEMANDED:
@@ -249,7 +258,16 @@ class RemotePayload:
                     if job.urgency is not urgency and job.start < gap.end and gap.start < job.end:
                         self._fetcher.hurry(job)
 
-    def _wait_for(self, start: int, end: int, on_progress: OnProgress) -> Bytes:
+    def _read_open(self, start: int, end: int, on_progress: OnProgress) -> Bytes | None:
+        """A range of a payload whose gate is open; None where it was closed before all was here."""
+        try:
+            return self._wait_for(start, end, on_progress, lambda: self.is_open)
+        except ObjectChanged:
+            if not self.renew():
+                raise
+            return self._wait_for(start, end, on_progress, lambda: self.is_open)
+
+    def _wait_for(self, start: int, end: int, on_progress: OnProgress, may_go_on: Callable[[], bool]) -> Bytes | None:
         waiter = _Waiter(start, end)
         with self._lock:
             self._waiters.append(waiter)
@@ -264,6 +282,8 @@ class RemotePayload:
                     raise waiter.error
                 with self._lock:
                     self._claim(Range(start, end), Urgency.DEMANDED, _GET)
+                    if not may_go_on():
+                        return None
                     if not self.blocks.missing(start, end):
                         continue  # a damaged piece was dropped, and what it held is there once more: nothing will come
                 waiter.event.wait()

@@ -1,13 +1,17 @@
-"""What the tests of fetching get: a store that can fail, and fetchers whose pauses take no time."""
+"""What tests of the cache get: readers as of several daemons, and fetchers whose pauses take no time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from datomfs.cache.fetch import Fetcher
+from datomfs.cache.reader import PayloadReader
 from tests.cache.faulty import DEADLINE_S, Clock, FaultyStore
+from tests.cache.stores import make_reader
 
 
 @pytest.fixture
@@ -40,3 +44,17 @@ def make_fetcher(faulty_store: FaultyStore, clock: Clock) -> Iterator[Callable[.
     yield make
     for fetcher in made:
         fetcher.stop()
+
+
+@pytest.fixture
+def make_readers(tmp_path: Path) -> Iterator[Callable[..., PayloadReader]]:
+    """Makes readers over one cache, each as a daemon of its own would have it."""
+    readers: list[PayloadReader] = []
+
+    def make(**options: Any) -> PayloadReader:
+        readers.append(make_reader(tmp_path / "cache", **options))
+        return readers[-1]
+
+    yield make
+    for reader in readers:
+        reader.close()

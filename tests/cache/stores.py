@@ -54,6 +54,12 @@ def open_now(reader: PayloadReader, store: Store, info: ObjectInfo, record: Reco
     return reader.open(store, info, record, nothing)
 
 
+def read_parts(payload: Payload) -> bytes:
+    """All of a payload, as the kernel would read it."""
+    parts = range(0, payload.size, 128 << 10)
+    return b"".join(bytes(payload.read_nowait(at, 128 << 10) or payload.read(at, 128 << 10, nothing)) for at in parts)
+
+
 def settle(reader: PayloadReader) -> None:
     """Wait until what became complete so far has been hashed."""
     done = threading.Event()
