@@ -16,7 +16,7 @@ from datomfs.cache.reader import Payload, PayloadReader
 from datomfs.errors import DatomfsError
 from datomfs.store.base import ObjectInfo
 from tests.cache.block_files import flip
-from tests.cache.stores import RemoteStore, attest, make_reader, nothing, open_now, put, recorded
+from tests.cache.stores import RemoteStore, attest, make_reader, nothing, open_now, put, recorded, settle
 
 MIB = 1 << 20
 BODIES = {
@@ -75,7 +75,8 @@ class Machine:
         (attest if attested else put)(self.store, self.body if same else self.body[::-1])
 
     def flip(self, *, in_map: bool, where: float) -> None:
-        """Rot in the cache."""
+        """Rot in the cache, when nothing of it is on its way to its place."""
+        settle(self.reader)
         files = sorted(each for each in self.folder.glob("*/*/*") if (each.suffix == ".map") == in_map)
         if files and files[0].stat().st_size:
             flip(files[0], int(where * files[0].stat().st_size * 8))
