@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 
 from datomfs.cache.block_file import MAP_SUFFIX, PIECE, BlockFile, map_path
@@ -28,7 +29,7 @@ _COMPLETE = re.compile(r"[0-9a-f]{64}")
 _PARTIAL = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{16})?")
 _AT_ONCE = 4
 _BUSY_S = 60.0
-"""A file that was written to this lately may be at work: bytes on their way to it are counted and not written yet."""
+"""A file that was touched this lately may just be being made: what lacks its other half then is no leftover."""
 
 OnProgress = Callable[[str, int], None]
 """Told the name of an object, and how many of its bytes have been looked at."""
@@ -85,7 +86,7 @@ def find_objects(folder: CacheFolder) -> list[Found]:
 def inspect(folder: CacheFolder, objects: Iterable[Found], *, quick: bool, on_progress: OnProgress) -> Report:
     """Look at each of these objects and at the index. `quick` reads no bytes of objects. Raises CacheUnusable."""
     report = Report()
-    work = several(objects, lambda found: _check(found, quick, on_progress), at_once=_AT_ONCE)
+    work = several(objects, lambda found: _check(folder, found, quick, on_progress), at_once=_AT_ONCE)
     for found, result in work:
         if isinstance(result, DatomfsError):
             raise result
@@ -100,7 +101,8 @@ def inspect(folder: CacheFolder, objects: Iterable[Found], *, quick: bool, on_pr
         else:
             report.objects += 1
             report.bytes += result.stored
-            _settle(folder, found, result.stored, report)
+            report.counted += result.change is _Change.COUNTED
+            report.settled += result.change is _Change.SETTLED
     report.leftovers = _remove_leftovers(folder.path)
     lost = [entry.name for entry in folder.entries() if entry.is_object and folder.is_lost(entry.name)]
     folder.forget(*lost)
@@ -111,16 +113,25 @@ def inspect(folder: CacheFolder, objects: Iterable[Found], *, quick: bool, on_pr
 # -- objects -------------------------------------------------------------------------------------------------------
 
 
+class _Change(Enum):
+    """What the index had to be told of an object."""
+
+    NONE = auto()
+    COUNTED = auto()
+    SETTLED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """How many bytes an object holds, and what was wrong with it."""
+    """How many bytes an object holds, what was wrong with it, and what the index had to be told."""
 
     stored: int
     damage: Damage | None = None
+    change: _Change = _Change.NONE
     unread: bool = False
 
 
-def _check(found: Found, quick: bool, on_progress: OnProgress) -> _Checked | None:
+def _check(folder: CacheFolder, found: Found, quick: bool, on_progress: OnProgress) -> _Checked | None:
     """What is known of an object now; None where it is gone, or just being made."""
     done = 0
 
@@ -131,8 +142,11 @@ def _check(found: Found, quick: bool, on_progress: OnProgress) -> _Checked | Non
 
     try:
         if "/" in found.name:
-            return _check_partial(found, quick, step)
-        return _Checked(found.size) if quick else _check_complete(found, step)
+            return _check_partial(folder, found, quick, step)
+        damage = None if quick else _check_complete(found, step)
+        if damage is not None:
+            return _Checked(0, damage)
+        return _Checked(found.size, change=_settle(folder, found, found.size, is_alone=True))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -144,32 +158,34 @@ def _check(found: Found, quick: bool, on_progress: OnProgress) -> _Checked | Non
         return _Checked(0, Damage(found.name, str(found.path), problem, found.stored, removed=True))
 
 
-def _check_partial(found: Found, quick: bool, step: Callable[[int], None]) -> _Checked:
+def _check_partial(folder: CacheFolder, found: Found, quick: bool, step: Callable[[int], None]) -> _Checked:
     """The pieces that have their digests; the map forgets the others."""
     file = BlockFile(found.path, found.size, create=False)
     try:
-        before = file.stored_bytes
-        if quick or file.check(lambda: step(PIECE)):
-            return _Checked(file.stored_bytes)
-        lost = max(0, before - file.stored_bytes)
-        damage = Damage(found.name, str(found.path), "pieces of it were damaged", lost, removed=False)
-        return _Checked(file.stored_bytes, damage)
+        before, damage = file.stored_bytes, None
+        if not quick and not file.check(lambda: step(PIECE)):
+            lost = max(0, before - file.stored_bytes)
+            damage = Damage(found.name, str(found.path), "pieces of it were damaged", lost, removed=False)
+        file.refresh()
+        # Who else has it open may have reserved bytes that are on their way.
+        with file.claimed() as is_alone:
+            change = _settle(folder, found, file.stored_bytes, is_alone=is_alone)
+        return _Checked(file.stored_bytes, damage, change)
     finally:
         file.close()
 
 
-def _check_complete(found: Found, step: Callable[[int], None]) -> _Checked:
+def _check_complete(found: Found, step: Callable[[int], None]) -> Damage | None:
     """Its SHA-256 is its name, whatever its map says; a map that says otherwise is taken away."""
     if found.owner == os.geteuid() and _check_mapped(found, step):
-        return _Checked(found.size)
+        return None
     # Links are not followed, and a pipe is not waited for.
     with open(os.open(found.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", 0) as plain:
         actual = hash_bytes(plain.readinto, lambda: None)
-    if actual == found.name:
-        map_path(found.path).unlink(missing_ok=True)
-        return _Checked(found.size)
-    damage = Damage(found.name, str(found.path), f"its SHA-256 is {actual}", found.size, removed=True)
-    return _Checked(0, damage)
+    if actual != found.name:
+        return Damage(found.name, str(found.path), f"its SHA-256 is {actual}", found.size, removed=True)
+    map_path(found.path).unlink(missing_ok=True)
+    return None
 
 
 def _check_mapped(found: Found, step: Callable[[int], None]) -> bool:
@@ -198,16 +214,14 @@ def _remove(folder: CacheFolder, found: Found) -> None:
             folder.remove(found.name)
 
 
-def _settle(folder: CacheFolder, found: Found, stored: int, report: Report) -> None:
+def _settle(folder: CacheFolder, found: Found, stored: int, *, is_alone: bool) -> _Change:
+    """Have the index count what is there; not less than it does while others are at work. Raises OSError."""
     entry = folder.find(found.name)
-    if entry is None or entry.bytes < stored or (entry.bytes > stored and not _is_busy(found.path)):
-        try:
-            changed_s = found.path.lstat().st_mtime
-        except OSError:
-            return  # gone meanwhile, and its entry with it
-        folder.correct(found.name, stored, max(1.0, changed_s))
-        report.counted += entry is None
-        report.settled += entry is not None
+    if entry is not None and (entry.bytes == stored or (entry.bytes > stored and not is_alone)):
+        return _Change.NONE
+    # The time also tells whether it is still there; what is gone is not counted again.
+    folder.correct(found.name, stored, max(1.0, found.path.lstat().st_mtime))
+    return _Change.COUNTED if entry is None else _Change.SETTLED
 
 
 # -- the folder ----------------------------------------------------------------------------------------------------

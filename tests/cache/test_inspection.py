@@ -202,13 +202,17 @@ def test_sizes_are_settled_and_uses_kept(folder: CacheFolder) -> None:
         assert [(len(BODY), used_s)] == [(entry.bytes, entry.used_s) for entry in folder.entries()]
 
 
-def test_bytes_on_their_way_stay_counted_while_somebody_writes(folder: CacheFolder) -> None:
+def test_bytes_on_their_way_stay_counted_while_somebody_has_it_open(folder: CacheFolder) -> None:
     place = add_partial(folder, 0)
     name = folder.partial_name(place.name)
+    other = folder.open(name, len(BODY))
+    assert other is not None
     folder.reserve(name, 1 << 20)
-    os.utime(place)
     assert (0, 2 << 20) == (look(folder).settled, counted(folder)[name])
-    rest(place)
+    folder.correct(name, 5, used_s=1)
+    assert (1, 1 << 20) == (look(folder).settled, counted(folder)[name])
+    folder.reserve(name, 1 << 20)
+    other.close()
     assert (1, 1 << 20) == (look(folder).settled, counted(folder)[name])
 
 
