@@ -1,4 +1,4 @@
-"""Whether the files of the cache are what they should be, and the index knows them: the only scan of the folder.
+"""Whether the files of the cache are what they should be, and the index knows them.
 
 For `datomfs cache verify`, beside any number of daemons on the same folder, and safe to interrupt: each object is
 looked at, and put right, on its own. What is damaged is dropped, and fetched again when somebody reads it. Files that
@@ -10,41 +10,22 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
-import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from pathlib import Path
 
-from datomfs.cache.block_file import MAP_SUFFIX, PIECE, BlockFile, map_path
-from datomfs.cache.folder import OLD_DOWNLOADS, CacheFolder
+from datomfs.cache.block_file import PIECE, BlockFile, map_path
+from datomfs.cache.folder import CacheFolder
 from datomfs.cache.proof import hash_bytes
+from datomfs.cache.scan import Found, is_busy, remove_leftovers
 from datomfs.cache.several import several
 from datomfs.errors import DatomfsError
 
-_COMPLETE = re.compile(r"[0-9a-f]{64}")
-_PARTIAL = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{16})?")
 _AT_ONCE = 4
-_BUSY_S = 60.0
-"""A file that was touched this lately may just be being made: what lacks its other half then is no leftover."""
 
 OnProgress = Callable[[str, int], None]
 """Told the name of an object, and how many of its bytes have been looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The file of an object in the folder; `stored` is how many bytes it takes on the disk."""
-
-    name: str
-    path: Path
-    size: int
-    stored: int
-    inode: int
-    owner: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +58,6 @@ class Report:
     unread: int = 0
 
 
-def find_objects(folder: CacheFolder) -> list[Found]:
-    """The objects of everybody that are complete, and those that this user is bringing."""
-    found = list(_found(folder.path / "objects", _COMPLETE, folder))
-    return [*found, *_found(folder.path / "partial", _PARTIAL, folder)]
-
-
 def inspect(folder: CacheFolder, objects: Iterable[Found], *, quick: bool, on_progress: OnProgress) -> Report:
     """Look at each of these objects and at the index. `quick` reads no bytes of objects. Raises CacheUnusable."""
     report = Report()
@@ -103,7 +78,7 @@ def inspect(folder: CacheFolder, objects: Iterable[Found], *, quick: bool, on_pr
             report.bytes += result.stored
             report.counted += result.change is _Change.COUNTED
             report.settled += result.change is _Change.SETTLED
-    report.leftovers = _remove_leftovers(folder.path)
+    report.leftovers = remove_leftovers(folder.path)
     lost = [entry.name for entry in folder.entries() if entry.is_object and folder.is_lost(entry.name)]
     folder.forget(*lost)
     report.forgotten = len(lost)
@@ -152,7 +127,7 @@ def _check(folder: CacheFolder, found: Found, quick: bool, on_progress: OnProgre
     except OSError as error:
         if isinstance(error, PermissionError):
             return _Checked(found.size, unread=True)
-        if error.errno == errno.ESTALE and _is_busy(found.path):
+        if error.errno == errno.ESTALE and is_busy(found.path):
             return None
         problem = f"it cannot be read: {error.strerror}"
         return _Checked(0, Damage(found.name, str(found.path), problem, found.stored, removed=True))
@@ -222,57 +197,3 @@ def _settle(folder: CacheFolder, found: Found, stored: int, *, is_alone: bool) -
     # The time also tells whether it is still there; what is gone is not counted again.
     folder.correct(found.name, stored, max(1.0, found.path.lstat().st_mtime))
     return _Change.COUNTED if entry is None else _Change.SETTLED
-
-
-# -- the folder ----------------------------------------------------------------------------------------------------
-
-
-def _found(place: Path, names: re.Pattern[str], folder: CacheFolder) -> Iterator[Found]:
-    """The objects in the folders under a place, as far as these may be looked into."""
-    for inner in _scan(place):
-        for item in _scan(Path(inner.path)):
-            name = item.name if names is _COMPLETE else f"{inner.name}/{item.name}"
-            if not names.fullmatch(item.name) or folder.place(name) != Path(item.path):
-                continue
-            with suppress(OSError):
-                if item.is_file(follow_symlinks=False):
-                    stat = item.stat(follow_symlinks=False)
-                    stored = min(stat.st_size, stat.st_blocks * 512)
-                    yield Found(name, Path(item.path), stat.st_size, stored, stat.st_ino, stat.st_uid)
-
-
-def _is_busy(path: Path) -> bool:
-    """Whether somebody may be at work on a file."""
-    with suppress(OSError):
-        return time.time() - path.lstat().st_mtime < _BUSY_S
-    return False
-
-
-def _scan(place: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(place) as items:
-            return sorted(items, key=lambda item: item.name)
-    except OSError:
-        return []
-
-
-def _remove_leftovers(path: Path) -> int:
-    """Take away what nothing uses any more: downloads of old releases, maps and partial objects without the other."""
-    removed = 0
-    for item in _scan(path / OLD_DOWNLOADS):
-        with suppress(OSError):
-            removed += item.stat(follow_symlinks=False).st_size
-    shutil.rmtree(path / OLD_DOWNLOADS, ignore_errors=True)
-    for inner in [*_scan(path / "objects"), *_scan(path / "partial")]:
-        names = {item.name: item for item in _scan(Path(inner.path))}
-        for name, item in names.items():
-            alone = name.endswith(MAP_SUFFIX) and name.removesuffix(MAP_SUFFIX) not in names
-            if inner.path.startswith(str(path / "partial")) and _PARTIAL.fullmatch(name):
-                alone = name + MAP_SUFFIX not in names
-            if not alone or _is_busy(Path(item.path)):
-                continue
-            with suppress(OSError):
-                stat = item.stat(follow_symlinks=False)
-                Path(item.path).unlink()
-                removed += min(stat.st_size, stat.st_blocks * 512)
-    return removed

@@ -72,7 +72,8 @@ def verify(session: Session, quick: bool, cache_dir: Path | None, as_json: bool)
     \b
     Example: datomfs cache verify
     """
-    from datomfs.cache.inspection import find_objects, inspect
+    from datomfs.cache.inspection import inspect
+    from datomfs.cache.scan import find_objects
 
     folder = session.cache_folder(cache_dir)
     objects = find_objects(folder)

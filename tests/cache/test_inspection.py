@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from datomfs.cache.block_file import BlockFile, map_path
 from datomfs.cache.folder import CacheFolder
-from datomfs.cache.inspection import Report, find_objects, inspect
-from datomfs.cache.reader import PayloadReader
-from tests.cache.stores import RemoteStore, make_reader, nothing, put, recorded, sha256
-
-BODY = bytes(range(256)) * 4 * 3000
-"""Three pieces."""
-LONG_AGO_NS = 10**18
+from datomfs.cache.inspection import Report, inspect
+from datomfs.cache.scan import find_objects
+from tests.cache.inspected import BODY, LONG_AGO_NS, add_partial, bring, counted, look, rest, spoil
+from tests.cache.stores import sha256
 
 
 @pytest.fixture
@@ -25,49 +22,6 @@ def folder(tmp_path: Path) -> Iterator[CacheFolder]:
     reader = bring(tmp_path / "cache", BODY)
     yield reader.folder
     reader.close()
-
-
-def bring(path: Path, body: bytes) -> PayloadReader:
-    reader, store = make_reader(path), RemoteStore()
-    reader.bring(store, put(store, body), recorded(body), lambda count: None)
-    return reader
-
-
-def look(folder: CacheFolder, *, quick: bool = False) -> Report:
-    return inspect(folder, find_objects(folder), quick=quick, on_progress=lambda name, count: None)
-
-
-def add_partial(folder: CacheFolder, *pieces: int, body: bytes = BODY) -> Path:
-    """An object this user is bringing, with some of its pieces, last touched long ago; where it lies."""
-    name = folder.partial_name(sha256(body[::-1]))
-    file = folder.open(name, len(body))
-    assert file is not None
-    for piece in pieces:
-        file.write(piece << 20, memoryview(body)[piece << 20 : (piece + 1) << 20])
-    file.close()
-    folder.leave(name)
-    folder.correct(name, file.stored_bytes, used_s=1)
-    rest(folder.place(name))
-    return folder.place(name)
-
-
-def rest(path: Path) -> None:
-    """Nobody has touched it for long."""
-    os.utime(path, ns=(LONG_AGO_NS, LONG_AGO_NS))
-
-
-def spoil(path: Path, offset: int = 5) -> None:
-    """Turn one bit of a file."""
-    with path.open("r+b") as file:
-        file.seek(offset)
-        (byte,) = file.read(1)
-        file.seek(offset)
-        file.write(bytes([byte ^ 1]))
-    rest(path)
-
-
-def counted(folder: CacheFolder) -> dict[str, int]:
-    return {entry.name: entry.bytes for entry in folder.entries() if entry.is_object}
 
 
 # -- objects -------------------------------------------------------------------------------------------------------
@@ -214,42 +168,3 @@ def test_bytes_on_their_way_stay_counted_while_somebody_has_it_open(folder: Cach
     folder.reserve(name, 1 << 20)
     other.close()
     assert (1, 1 << 20) == (look(folder).settled, counted(folder)[name])
-
-
-# -- leftovers -----------------------------------------------------------------------------------------------------
-
-
-def test_what_nothing_uses_any_more_is_removed(folder: CacheFolder) -> None:
-    (folder.path / "incoming").mkdir()
-    (folder.path / "incoming" / "part").write_bytes(bytes(10))
-    place = add_partial(folder, 0)
-    map_path(place).unlink()
-    stray = map_path(folder.place("a" * 64))
-    stray.parent.mkdir(exist_ok=True)
-    stray.write_bytes(bytes(100))
-    rest(stray)
-    report = look(folder)
-    assert [] == [path for path in (folder.path / "incoming", place, stray) if path.exists()]
-    assert 10 + (1 << 20) + 100 <= report.leftovers + 4096
-    assert {sha256(BODY): len(BODY)} == counted(folder)
-
-
-@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.write_text("mine"), lambda path: path.symlink_to("x")])
-def test_files_that_are_none_of_ours_are_left_alone(folder: CacheFolder, make: Callable[[Path], object]) -> None:
-    here = folder.place(sha256(BODY)).parent
-    others = [here / "notes", folder.path / "objects" / "zz", here / ("f" * 64), folder.path / "objects" / "note"]
-    for other in others:
-        make(other)
-    assert Report(objects=1, bytes=len(BODY)) == look(folder)
-    assert all(os.path.lexists(other) for other in others)
-
-
-def test_an_open_payload_is_read_on_while_its_cache_is_verified(tmp_path: Path) -> None:
-    reader, store = make_reader(tmp_path / "cache"), RemoteStore()
-    payload = reader.open(store, put(store, BODY), recorded(BODY), nothing)
-    other = CacheFolder(tmp_path / "cache", reader.folder.limits)
-    look(other)
-    assert BODY == payload.read(0, len(BODY), nothing)
-    payload.close()
-    other.close()
-    reader.close()
