@@ -63,8 +63,6 @@ class BlockFile:
         self.size = size
         self._lock = Lock()
         self._writers = 0
-        self._nowait = os.RWF_NOWAIT
-        """Nothing on file systems that cannot tell what is in memory: tmpfs, where all is, and some network ones."""
         # A folder that a group shares may hold links that lead elsewhere.
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
         self._fd = os.open(path, flags, mode)
@@ -170,16 +168,17 @@ class BlockFile:
             self._trusted.add(start, start + len(data))
 
     def read_nowait(self, start: int, end: int) -> bytearray | None:
-        """A range, where it is in the page cache and known to be good, else None. Never waits for a disk."""
+        """A range, where it is in the page cache and known to be good, else None. Never waits for a disk.
+
+        File systems that cannot tell what is in memory (tmpfs, some network ones) refuse: there it is always None.
+        """
         with self._lock:
             if not self._trusted.covers(start, end):
                 return None
         buffer = bytearray(end - start)
         try:
-            count = os.preadv(self._fd, [buffer], start, self._nowait)
-        except OSError as error:
-            if error.errno == errno.EOPNOTSUPP:
-                self._nowait = 0
+            count = os.preadv(self._fd, [buffer], start, os.RWF_NOWAIT)
+        except OSError:
             return None
         # Looked at after the read: what was changed before or during it shows in the file's times.
         with self._lock:

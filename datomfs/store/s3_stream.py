@@ -15,7 +15,7 @@ import struct
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -265,9 +265,11 @@ class RangeStream:
         return self._sock.recv_into(target, len(target), socket.MSG_WAITALL)
 
 
-def _close_all(idle: Iterable[tuple[float, http.client.HTTPConnection]]) -> None:
-    for _, connection in idle:
-        connection.close()
+def _close_all(idle: deque[tuple[float, http.client.HTTPConnection]]) -> None:
+    # Taken out one by one: a thread may still be giving one back.
+    with suppress(IndexError):
+        while True:
+            idle.pop()[1].close()
 
 
 def _is_silent(connection: http.client.HTTPConnection) -> bool:
