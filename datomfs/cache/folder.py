@@ -79,13 +79,17 @@ class CacheFolder:
         return self.path / "partial" / owner / stem if slash else self.path / "objects" / name[:2] / name
 
     def open(self, name: str, size: int) -> BlockFile | None:
-        """An object's file with what is already there, counted and in use from now on; None where the disk fails."""
-        place = self.place(name)
+        """An object's file with what is already there, counted and in use from now on; None where the disk fails.
+
+        A complete object is not made: one that was evicted a moment ago is None too.
+        """
+        place, is_partial = self.place(name), "/" in name
         try:
-            self._make_folders(place.parent, private="/" in name)
-            file = BlockFile(place, size)
+            self._make_folders(place.parent, private=is_partial)
+            file = BlockFile(place, size, create=is_partial)
         except OSError as error:
-            self._complain(error)
+            if is_partial or error.errno not in (errno.ENOENT, errno.ESTALE):
+                self._complain(error)
             return None
         if not file.is_ours:
             file.close()
