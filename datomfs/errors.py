@@ -12,7 +12,7 @@
     │   ├── RemoteUnreachable  RemoteDenied  PublishPending
     │   └── FileUnwritable  NoSpace  CacheUnusable  CacheFull
     ├── IntegrityError                    5      the bytes are not the recorded ones: ask whoever keeps the store
-    │   ├── PayloadMismatch  RecordedMissing  PayloadForeign  CacheDamaged
+    │   ├── PayloadMismatch  RecordedMissing  PayloadResized  PayloadForeign  CacheDamaged
     ├── DocumentError                     6      a document cannot be read by this release, or by anyone
     │   ├── DocumentInvalid  SchemaUnsupported  SchemaInvalid  VocabularyUnknown  WriterTooOld
     ├── DataRefused                       7      change the data, then write again
@@ -414,6 +414,17 @@ class RecordedMissing(IntegrityError):
     where: str
     message = "{where} is recorded but missing from the store"
     hint = "Restore the object from a backup: what a document names is never taken for absent."
+
+
+@dataclass(eq=False)
+class PayloadResized(IntegrityError):
+    """A payload has another size than was told of it; who looks again is told the right one."""
+
+    payload: str
+    listed: int
+    actual: int
+    message = "{payload} was listed with {listed} bytes and has {actual}"
+    hint = "Open it again. If that goes on, the store lists an object that is not the recorded one."
 
 
 @dataclass(eq=False)

@@ -185,6 +185,10 @@ class LiveSource:
         self._handles[handle] = shared
         return handle
 
+    def size(self, handle: Handle) -> int:
+        """The bytes of an open payload."""
+        return self._handles[handle].payload.size
+
     async def read(self, handle: Handle, offset: int, length: int) -> Bytes:
         """Bytes of an open payload: at once where the page cache has them, else in a thread."""
         shared = self._handles[handle]

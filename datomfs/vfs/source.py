@@ -143,6 +143,10 @@ class Source(Protocol):
         """A proven payload, to be read and closed. Raises IntegrityError where its bytes are not the recorded ones."""
         ...
 
+    def size(self, handle: Handle) -> int:
+        """The bytes of an open payload: those it has, whatever a listing said."""
+        ...
+
     async def read(self, handle: Handle, offset: int, length: int) -> bytes | bytearray:
         """Up to `length` bytes from `offset`, fewer only at the end."""
         ...

@@ -13,6 +13,7 @@ from datomfs.errors import (
     AttributeForeign,
     AttributeNotFound,
     NotFound,
+    PayloadResized,
     ProjectNotFound,
     RecordedMissing,
     TableNotFound,
@@ -58,6 +59,8 @@ class Tree:
         self._time_ns = time_ns
         self._nodes: dict[int, Node] = {ROOT_INODE: Root()}
         self._lookups: dict[int, int] = {}
+        self._sizes: dict[int, int] = {}
+        """Of payloads that were opened: what the kernel is told from then on, whatever a listing says."""
 
     # -- names -----------------------------------------------------------------------------------------------------
 
@@ -81,6 +84,7 @@ class Tree:
         elif inode != ROOT_INODE:
             self._lookups.pop(inode, None)
             self._nodes.pop(inode, None)
+            self._sizes.pop(inode, None)
 
     def getattr(self, inode: int) -> Attrs:
         """What a known inode looks like, as far as is known: asks nobody."""
@@ -123,11 +127,22 @@ class Tree:
         return isinstance(node, PayloadFile) and self._source.has_failed(node.project, node.table, node.version)
 
     async def open(self, inode: int) -> Handle:
-        """A payload, proven. Raises IntegrityError, AccessError."""
+        """A payload, proven. Raises IntegrityError, AccessError.
+
+        PayloadResized says that the kernel has been told another size, as a listing may on a bad day of its store, and
+        that another lookup tells it the right one.
+        """
         node = self._nodes[inode]
         if not isinstance(node, PayloadFile):
             raise IsADirectoryError(inode)
-        return await self._source.open(node.project, node.table, node.version)
+        handle = await self._source.open(node.project, node.table, node.version)
+        size = self._source.size(handle)
+        if size != self._sizes.setdefault(inode, node.size):
+            # The kernel reads no further than it was told, for as long as it believes that.
+            self._source.close(handle)
+            told, self._sizes[inode] = self._sizes[inode], size
+            raise PayloadResized(f"{node.project}/{node.table}@{node.version[:8]}", told, size)
+        return handle
 
     async def read(self, handle: Handle, offset: int, length: int) -> bytes | bytearray:
         """Bytes of an open payload; empty from its end on."""
@@ -226,7 +241,7 @@ class Tree:
                 time_ns = _current(view, project, table).time_ns
                 size = len(self._target(node, view).encode())
             case PayloadFile():
-                size, time_ns, ttl_s = node.size, node.time_ns, PIN_TTL_S
+                size, time_ns, ttl_s = self._sizes.get(inode_of(node), node.size), node.time_ns, PIN_TTL_S
         return Attrs(inode_of(node), mode_of(node), size, time_ns, ttl_s)
 
     def _xattrs(self, inode: int) -> Mapping[str, str]:

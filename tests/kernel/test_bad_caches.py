@@ -150,3 +150,43 @@ def test_two_daemons_that_evict_at_once(tmp_path: Path, s3_server: S3Server, buc
                 each.result()
         eventually(lambda: used_bytes(tmp_path / "shared") <= 2 * SIZE + 2 * MIB)
         assert [] == left.new_lines() + right.new_lines()
+
+
+def test_a_size_that_was_listed_on_a_bad_day_cuts_nothing_off(tmp_path: Path, s3_server: S3Server, bucket: str) -> None:
+    """The kernel keeps what it was told of a pin for an hour, and reads no further than that."""
+    with open_study(tmp_path, s3_server, bucket) as study:
+        for table, other in (("shorter", plain("other", MIB)), ("longer", plain("other", SIZE + MIB))):
+            path = study.put(table, plain(table, SIZE))
+            study.replace(table, other)
+            assert len(other) == path.stat().st_size
+            study.check_none(path)
+            study.replace(table, study.body(path))
+            eventually(lambda path=path: can_be_read(path, study.body(path)))
+            assert SIZE == path.stat().st_size
+
+
+def can_be_read(path: Path, body: bytes) -> bool:
+    """Whether a file can be opened and is this one whole; it never is another one."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    assert body == data
+    return True
+
+
+def test_a_copy_on_this_machine_is_read_whole_whatever_is_listed(
+    tmp_path: Path, s3_server: S3Server, bucket: str
+) -> None:
+    folders = [tmp_path / name for name in ("before", "after")]
+    for folder in folders:
+        folder.mkdir()
+    options = ("--cache-dir", tmp_path / "shared")
+    with open_study(folders[0], s3_server, bucket, *options) as before:
+        before.check_whole(before.put("copied", plain("copied", SIZE)))
+    with open_study(folders[1], s3_server, bucket, *options) as after:
+        path = after.put("copied", plain("copied", SIZE))
+        after.replace("copied", plain("other", MIB))
+        assert MIB == path.stat().st_size
+        assert plain("copied", SIZE) == path.read_bytes()
+        assert SIZE == path.stat().st_size

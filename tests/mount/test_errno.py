@@ -18,6 +18,7 @@ EXPECTED = {
     errno.ENODATA: {"AttributeNotFound"},
     errno.EOPNOTSUPP: {"AttributeForeign"},
     errno.EACCES: {"StoreDenied"},
+    errno.ESTALE: {"PayloadResized"},
     errno.EIO: {
         "InvalidName", "InvalidSha", "InvalidTarget", "InvalidKey", "ConfigInvalid",
         "ObjectMissing", "ObjectChanged", "ObjectExists", "StoreMissing", "StoreUnreachable",

@@ -41,6 +41,8 @@ class FakeSource:
 
     content: dict[str, dict[str, FakeTable] | DatomfsError]
     standings: dict[tuple[str, str, str], Standing] = field(default_factory=dict)
+    sizes: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """Of payloads that turn out to have another size than is listed."""
     asked: list[str] = field(default_factory=list)
     opened: dict[Handle, tuple[str, str, str]] = field(default_factory=dict)
     _projects: dict[str, ProjectView] = field(default_factory=dict)
@@ -80,12 +82,18 @@ class FakeSource:
         self.opened[handle] = (project, table, version)
         return handle
 
+    def size(self, handle: Handle) -> int:
+        return self.sizes.get(self.opened[handle], len(self._body(handle)))
+
     async def read(self, handle: Handle, offset: int, length: int) -> bytes:
-        project, table, sha = self.opened[handle]
-        return (self._table(project, table).payloads[sha] or b"")[offset : offset + length]
+        return self._body(handle)[offset : offset + length]
 
     def close(self, handle: Handle) -> None:
         del self.opened[handle]
+
+    def _body(self, handle: Handle) -> bytes:
+        project, table, sha = self.opened[handle]
+        return self._table(project, table).payloads[sha] or b""
 
     def _table_map(self, project: str) -> dict[str, FakeTable]:
         tables = self.content.get(project, ProjectNotFound(project, "a test asked"))

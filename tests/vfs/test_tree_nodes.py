@@ -11,6 +11,7 @@ from datomfs.errors import (
     AttributeNotFound,
     DatomfsError,
     NotFound,
+    PayloadResized,
     ProjectNotFound,
     RecordedMissing,
     TableNotFound,
@@ -216,6 +217,24 @@ def test_a_payload_is_opened_by_its_version_read_and_closed() -> None:
 
     assert b"ne" == run(work)
     assert {} == source.opened
+
+
+def test_a_payload_of_another_size_than_listed_is_opened_after_another_look() -> None:
+    """The kernel reads no further than it was told: it must not be told what a listing said on a bad day."""
+    source = make_source()
+    source.sizes["STUDY_001", "dm", V1] = 5
+
+    async def work() -> list[int]:
+        tree = make_tree(source)
+        listed = await walk(tree, "STUDY_001", "dm", "@111111.parquet")
+        with pytest.raises(PayloadResized):
+            await tree.open(listed.inode)
+        assert {} == source.opened
+        again = await walk(tree, "STUDY_001", "dm", "@111111.parquet")
+        tree.close(await tree.open(again.inode))
+        return [listed.size, again.size, tree.getattr(again.inode).size]
+
+    assert [len(b"one"), 5, 5] == run(work)
 
 
 def test_a_directory_cannot_be_opened_as_a_file() -> None:
