@@ -32,6 +32,8 @@ _FIRST_PIECE = 256 << 10
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _IDLE_S = 10.0
+_ATTEMPTS = 3
+"""How often a piece is asked for within the deadline, when it comes byte by byte: another connection may be sound."""
 
 
 class Urgency(IntEnum):
@@ -211,11 +213,14 @@ class Fetcher:
                 size = _FIRST_PIECE
                 while position < job.end:
                     target = memoryview(buffer)[: min(size, job.end - position)]
-                    count = _fill(body.readinto, target, self._clock, self._clock() + self._deadline_s)
+                    until_s = self._clock() + self._deadline_s / _ATTEMPTS
+                    count = _fill(body.readinto, target, self._clock, until_s)
                     if not count:
                         raise StoreUnreachable(self._store.url, job.key, "the answer was cut short")
                     delivery.receive(position, memoryview(buffer)[:count])
                     position += count
+                    if count < len(target) and self._clock() >= until_s:
+                        raise StoreUnreachable(self._store.url, job.key, "the answer came too slowly")
                     size = PIECE
         except StoreUnreachable as error:
             raise _Broken(position, error) from error

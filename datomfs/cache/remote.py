@@ -24,6 +24,8 @@ from datomfs.store.base import ObjectInfo
 log = logging.getLogger(__name__)
 
 _GET = 8 << 20
+_PROGRESS = 64 << 10
+"""How much of a range must have come for its reader to wait on: of a few bytes at a time nobody is served."""
 
 
 class _Waiter:
@@ -268,7 +270,7 @@ class RemotePayload:
             return self._wait_for(start, end, on_progress, lambda: self.is_open)
 
     def _wait_for(self, start: int, end: int, on_progress: OnProgress, may_go_on: Callable[[], bool]) -> Bytes | None:
-        waiter = _Waiter(start, end)
+        waiter, lacking = _Waiter(start, end), end - start
         with self._lock:
             self._waiters.append(waiter)
         try:
@@ -288,7 +290,10 @@ class RemotePayload:
                         continue  # a damaged piece was dropped, and what it held is there once more: nothing will come
                 waiter.event.wait()
                 waiter.event.clear()
-                on_progress()
+                left = sum(gap.length for gap in self.blocks.missing(start, end))
+                if left > lacking or lacking - left >= min(_PROGRESS, lacking):
+                    lacking = left
+                    on_progress()
         finally:
             with self._lock:
                 self._waiters.remove(waiter)

@@ -88,7 +88,7 @@ def test_bytes_of_another_object_are_not_taken(make_fetcher: Callable[..., Fetch
     assert [] == receiver.pieces
 
 
-def test_a_server_that_dribbles_is_given_the_deadline_for_each_piece(
+def test_a_server_that_dribbles_is_asked_again_for_the_rest_three_times_within_the_deadline(
     make_fetcher: Callable[..., Fetcher], faulty_store: FaultyStore, clock: Clock
 ) -> None:
     def dribble(wanted: int) -> int:
@@ -98,8 +98,8 @@ def test_a_server_that_dribbles_is_given_the_deadline_for_each_piece(
     faulty_store.step = dribble
     receiver = bring(make_fetcher(), faulty_store, 0, 100_000)
     assert BODY[:100_000] == receiver.body
-    assert [30_000, 30_000, 30_000, 10_000] == [len(piece) for _, piece in receiver.pieces]
-    assert [(0, 100_000)] == faulty_store.asked
+    assert 10 * [10_000] == [len(piece) for _, piece in receiver.pieces]
+    assert [(start, 100_000 - start) for start in range(0, 100_000, 10_000)] == faulty_store.asked
 
 
 @pytest.mark.expected_warnings

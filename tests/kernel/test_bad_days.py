@@ -56,6 +56,7 @@ FAULTS: dict[str, Fault] = {
     "whole body": faults.whole_body,
     "stalled": faults.Stall(),
     "stalled in mid-body": faults.Stall(100_000),
+    "byte by byte": faults.dribble(0.02, after=100_000),
 }
 
 
@@ -82,6 +83,8 @@ LASTING = [
         ("another range", FAULTS["another range"], True),
         ("stalled", faults.Stall(), True),
         ("stalled in mid-body", faults.Stall(0), False),
+        ("byte by byte", faults.dribble(0.02), True),
+        ("byte by byte", faults.dribble(0.02), False),
         ("expired", faults.expired, True),
         ("expired", faults.expired, False),
     ]
