@@ -51,7 +51,7 @@ def store(proxy: FaultProxy, bucket: str) -> S3Store:
 
 def open_store(server: S3Server, endpoint: str, bucket: str, **settings: Any) -> S3Store:
     session = boto3.Session(server.access_key, server.secret_key, region_name=REGION)
-    return S3Store(Location("s3", bucket, "a/prefix"), S3Settings(endpoint=endpoint, **settings), session, stall_s=0.3)
+    return S3Store(Location("s3", bucket, "a/prefix"), S3Settings(endpoint=endpoint, **settings), session, stall_s=1.5)
 
 
 def read(store: S3Store, key: str = KEY, start: int = START, length: int = LENGTH) -> tuple[bytes, DatomfsError | None]:
