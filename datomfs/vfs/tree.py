@@ -7,7 +7,9 @@ what stands between two awaits happens at once, so the inode table needs no lock
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from cachetools import LRUCache
 
 from datomfs.errors import (
     AttributeForeign,
@@ -41,12 +43,15 @@ from datomfs.vfs.nodes import (
     inode_of,
     mode_of,
 )
-from datomfs.vfs.source import Current, Handle, ProjectView, Source, VersionView
+from datomfs.vfs.source import Current, Handle, ProjectView, Source, TableView, VersionView
 
 log = logging.getLogger(__name__)
 
 PIN_TTL_S = 3600.0
 """For how long the kernel may believe what it was told of a pin: nothing about it ever changes."""
+
+
+_LISTINGS = 256
 
 
 class Tree:
@@ -59,6 +64,7 @@ class Tree:
         self._time_ns = time_ns
         self._nodes: dict[int, Node] = {ROOT_INODE: Root()}
         self._lookups: dict[int, int] = {}
+        self._listings: LRUCache[Directory, tuple[object, list[tuple[str, Node]]]] = LRUCache(_LISTINGS)
         self._sizes: dict[int, int] = {}
         """Of payloads that were opened: what the kernel is told from then on, whatever a listing says."""
 
@@ -190,15 +196,8 @@ class Tree:
             case Root():
                 return [(name, ProjectDir(name)) for name in self._source.projects()]
             case ProjectDir(project):
-                tables = sorted((await self._source.project(project)).tables)
-                return [
-                    entry
-                    for table in tables
-                    for entry in (
-                        (table, TableDir(project, table)),
-                        (table_link_name(table), TableLink(project, table)),
-                    )
-                ]
+                view = await self._source.project(project)
+                return self._listed(directory, view, lambda: _project_entries(project, view))
             case TableDir(project, table):
                 return await self._version_entries(project, table)
 
@@ -206,14 +205,20 @@ class Tree:
         """The current version alone, unless all are asked for: tools that read a directory unite what it lists."""
         if self._list_versions:
             view = await self._source.table(project, table)
-            listed = [version for version in view.versions if version.size is not None]
-        else:
-            current = _current(await self._source.project(project), project, table)
-            listed = [await self._resolve(project, table, current.version)]
-            view = await self._source.table(project, table)
-        return [
-            (version_file_name(view.short(version.version)), _payload(project, table, version)) for version in listed
-        ]
+            stored = [version for version in view.versions if version.size is not None]
+            return self._listed(TableDir(project, table), view, lambda: _table_entries(project, table, view, stored))
+        current = _current(await self._source.project(project), project, table)
+        listed = [await self._resolve(project, table, current.version)]
+        return _table_entries(project, table, await self._source.table(project, table), listed)
+
+    def _listed(
+        self, directory: Directory, view: object, list_entries: Callable[[], list[tuple[str, Node]]]
+    ) -> list[tuple[str, Node]]:
+        """The entries of a directory, made once for each view of it: a listing of a thousand is asked for again."""
+        known = self._listings.get(directory)
+        if known is None or known[0] is not view:
+            known = self._listings[directory] = (view, list_entries())
+        return known[1]
 
     def _target(self, link: TableLink, view: ProjectView) -> str:
         """The link's text. A table that was never looked into gets the usual 8 digits: to list a thousand tables must
@@ -257,6 +262,20 @@ class Tree:
         if view is None:
             raise ProjectNotFound(project, "it is not known yet")
         return view
+
+
+def _project_entries(project: str, view: ProjectView) -> list[tuple[str, Node]]:
+    return [
+        entry
+        for table in sorted(view.tables)
+        for entry in ((table, TableDir(project, table)), (table_link_name(table), TableLink(project, table)))
+    ]
+
+
+def _table_entries(
+    project: str, table: str, view: TableView, versions: Sequence[VersionView]
+) -> list[tuple[str, Node]]:
+    return [(version_file_name(view.short(each.version)), _payload(project, table, each)) for each in versions]
 
 
 def _current(view: ProjectView, project: str, table: str) -> Current:
