@@ -53,7 +53,7 @@ def serve(
                     raise MountFailed(str(mountpoint), str(error)) from error
                 try:
                     nursery.start_soon(_end_on_signal, signals, nursery.cancel_scope)
-                    nursery.start_soon(_begin, mountpoint, on_ready)
+                    nursery.start_soon(_begin, mountpoint, on_ready, source)
                     await pyfuse3.main()
                 finally:
                     pyfuse3.close(unmount=True)
@@ -75,8 +75,8 @@ async def _end_on_signal(signals: AsyncIterator[int], serving: trio.CancelScope)
         serving.cancel()
 
 
-async def _begin(mountpoint: Path, on_ready: Callable[[], None]) -> None:
-    """Say that the mount is ready once it has answered a request of our own through the kernel."""
+async def _begin(mountpoint: Path, on_ready: Callable[[], None], source: LiveSource) -> None:
+    """Say that the mount is ready once it has answered a request of our own through the kernel; then look around."""
     try:
         await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
     except OSError as error:
@@ -84,6 +84,7 @@ async def _begin(mountpoint: Path, on_ready: Callable[[], None]) -> None:
     await trio.to_thread.run_sync(limit_read_ahead, mountpoint, abandon_on_cancel=True)
     log.info("mounted %s", mountpoint)
     on_ready()
+    await source.look_around()
 
 
 def _first(error: Exception) -> Exception:

@@ -40,6 +40,7 @@ _READERS = 64
 """Threads that wait for payload bytes: apart from the others, so that a store that gives none holds up no listing."""
 _LISTED_AT_ONCE = 5000
 """Up to how many versions one listing of a whole project is cheaper than one for each of its tables."""
+_LOOKED_AT = 16
 _AHEAD = 12
 """How many payloads that nobody has asked for yet are brought at once."""
 _FRESH_S = 1.0
@@ -157,6 +158,21 @@ class LiveSource:
     async def table(self, project: str, table: str, *, fresh: bool = False) -> TableView:
         """The versions of a table, at most `refresh_s` old, or just read with `fresh`."""
         return (await self._table(project, table, fresh=fresh)).view
+
+    async def look_around(self) -> None:
+        """Read the manifests of a few projects before anybody asks: the first look at one need not wait for it then.
+
+        Of many none: to mount a portfolio must cost no store anything.
+        """
+        if len(self.projects()) <= _LOOKED_AT:
+            for project in self.projects():
+                self._nursery.start_soon(self._look_at, project)
+
+    async def _look_at(self, project: str) -> None:
+        try:
+            await self.project(project)
+        except DatomfsError as error:  # whoever asks for it is told
+            log.debug("project %s is not known yet: %s", project, error.what)
 
     # -- bytes -----------------------------------------------------------------------------------------------------
 
