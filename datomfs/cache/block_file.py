@@ -173,6 +173,10 @@ class BlockFile:
         File systems that cannot tell what is in memory (tmpfs, some network ones) refuse: there it is always None.
         """
         with self._lock:
+            is_trusted = self._trusted.covers(start, end)
+        if not is_trusted and not all(map(self._trust_in_memory, self._overlapping(start, end))):
+            return None
+        with self._lock:
             if not self._trusted.covers(start, end):
                 return None
         buffer = bytearray(end - start)
@@ -264,12 +268,35 @@ class BlockFile:
             last = bisect_left(self._pieces, _Piece(end, 0, b""))
             return iter([piece for piece in self._pieces[first:last] if piece.end > start])
 
+    def _trust_in_memory(self, piece: _Piece) -> bool:
+        """Hash a piece that is wholly in the page cache: cheaper, for 1 MiB, than to have a thread do it (0.15 ms)."""
+        with self._lock:
+            if self._trusted.covers(piece.start, piece.end):
+                return True
+        buffer = bytearray(piece.end - piece.start)
+        try:
+            count = os.preadv(self._fd, [buffer], piece.start, os.RWF_NOWAIT)
+            self._read_on(piece)
+        except OSError:
+            return False
+        if count < len(buffer) or xxh3_128_digest(buffer) != piece.digest:
+            return False
+        with self._lock:
+            self._trusted.add(piece.start, piece.end)
+        return True
+
+    def _read_on(self, piece: _Piece) -> None:
+        """Have the disk read ahead of who reads in sequence: what comes before a piece has just been read then."""
+        with self._lock:
+            is_sequence = not piece.start or self._trusted.covers(piece.start - 1, piece.start)
+        if is_sequence:
+            os.posix_fadvise(self._fd, piece.end, _DISK_AHEAD, os.POSIX_FADV_WILLNEED)
+
     def _checked(self, piece: _Piece) -> bytes | None:
         """The bytes of a piece if they have its digest; else the piece is dropped."""
         try:
             body = os.pread(self._fd, piece.end - piece.start, piece.start)
-            if self._is_sequence(piece):
-                os.posix_fadvise(self._fd, piece.end, _DISK_AHEAD, os.POSIX_FADV_WILLNEED)
+            self._read_on(piece)
         except OSError as error:
             log.warning("%s cannot be read: %s", self.path, error.strerror)
             body = b""
@@ -280,11 +307,6 @@ class BlockFile:
             elif piece in self._pieces:
                 self._drop(piece)
         return body if good else None
-
-    def _is_sequence(self, piece: _Piece) -> bool:
-        """Whether what comes before a piece has just been read: then what comes after it is likely to be."""
-        with self._lock:
-            return not piece.start or self._trusted.covers(piece.start - 1, piece.start)
 
     def _drop(self, piece: _Piece) -> None:
         log.warning("bytes %d to %d of %s have rotted; they are fetched again", piece.start, piece.end, self.path)

@@ -45,12 +45,18 @@ def test_ranges_are_those_of_the_bytes_whatever_the_pieces(
         assert file.read_nowait(start, end) in (BODY[start:end], None)
 
 
-def test_bytes_that_were_hashed_once_are_given_from_memory(path: Path) -> None:
+def test_bytes_are_hashed_where_they_are_in_memory_and_given_at_once(path: Path) -> None:
     fill(path)
     with opened(path) as file:
-        assert file.read_nowait(0, SIZE) is None
-        assert BODY == file.read(0, SIZE)
         assert BODY == file.read_nowait(0, SIZE)
+
+
+def test_bytes_in_memory_without_their_digest_are_not_given(path: Path) -> None:
+    fill(path)
+    with path.open("r+b") as other:
+        other.write(bytes([BODY[0] ^ 1]))
+    with opened(path) as file:
+        assert file.read_nowait(0, SIZE) is None
 
 
 def test_bytes_just_written_are_given_from_memory(path: Path) -> None:
