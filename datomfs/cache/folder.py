@@ -133,18 +133,23 @@ class CacheFolder:
 
     def publish(self, file: BlockFile, name: str, sha256: str) -> bool:
         """Give a complete, proven object its place for everybody; whether that worked. It is in use under it then."""
-        place = self.place(sha256)
-        try:
-            self._make_folders(place.parent)
-            file.rename(place, mode=0o640 if self._limits.group_readable else 0o600)
-        except OSError as error:
-            if not file.is_gone:  # evicted a moment ago, by another process
-                self._complain(error)
+
+        def move() -> bool:
+            place = self.place(sha256)
+            try:
+                self._make_folders(place.parent)
+                file.rename(place, mode=0o640 if self._limits.group_readable else 0o600)
+            except OSError as error:
+                if not file.is_gone:  # evicted a moment ago, by another process
+                    self._complain(error)
+                return False
+            return True
+
+        if not self._ask(lambda index: index.rename(name, sha256, file.stored_bytes, move=move)):
             return False
         with self._lock:
             self._in_use[sha256] += 1
         self.leave(name)
-        self._ask(lambda index: index.rename(name, sha256, file.stored_bytes))
         return True
 
     # -- room ------------------------------------------------------------------------------------------------------

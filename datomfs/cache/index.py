@@ -178,11 +178,18 @@ class Index:
             with self._transaction():
                 self._db.execute("UPDATE objects SET used = ? WHERE name = ?", (now, name))
 
-    def rename(self, name: str, new: str, count: int) -> None:
-        """An object got another name, and takes the place of what had it; what its files hold."""
+    def rename(self, name: str, new: str, count: int, *, move: Callable[[], bool]) -> bool:
+        """Give an object of `count` bytes another name, in the place of what had it; False where `move` did not.
+
+        `move` moves its files. Evictions remove files under the same lock: of an object that is on its way to another
+        place one would take half, and leave the rest uncounted.
+        """
         with self._transaction():
+            if not move():
+                return False
             self._db.execute("DELETE FROM objects WHERE name IN (?, ?)", (name, new))
             self._db.execute("INSERT INTO objects VALUES (?, ?, ?)", (new, count, time.time()))
+            return True
 
     def delete(self, *names: str) -> None:
         """Forget objects."""

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -132,8 +133,32 @@ def test_a_renamed_object_takes_a_place_and_is_counted_as_it_is(index: Index) ->
     """Another process may have counted some of it under the old name, and some under the new one."""
     reserve(index, "1000/x", 10)
     reserve(index, "x", 50)
-    index.rename("1000/x", "x", 60)
+    index.rename("1000/x", "x", 60, move=lambda: True)
     assert {"x": 60} == sizes(index)
+
+
+def test_an_object_whose_files_did_not_move_is_counted_as_before(index: Index) -> None:
+    reserve(index, "1000/x", 10)
+    assert not index.rename("1000/x", "x", 60, move=lambda: False)
+    assert {"1000/x": 10} == sizes(index)
+
+
+def test_nothing_is_evicted_while_the_files_of_an_object_move(index: Index, tmp_path: Path) -> None:
+    """Half of them would go, and the other half be counted by nobody."""
+    other, order = Index(tmp_path / "index.sqlite3"), []
+    reserve(index, "1000/x", 10)
+    eviction = Thread(target=other.evict, args=(10,), kwargs={"in_use": frozenset(), "remove": order.append})
+
+    def move() -> bool:
+        eviction.start()
+        eviction.join(0.2)
+        order.append("moved")
+        return True
+
+    assert index.rename("1000/x", "x", 10, move=move)
+    eviction.join()
+    other.close()
+    assert ["moved", "x"] == order
 
 
 def test_settling_counts_what_is_there_but_nobodys_room(index: Index) -> None:
@@ -187,7 +212,8 @@ def test_the_quota_holds_and_the_total_is_the_sum_whatever_happens(made: list[tu
             if verb in ("reserve", "evict"):
                 _check_eviction(index, verb, arguments, before, pins)
             else:
-                getattr(index, verb)(*arguments)
+                options = {"move": lambda: True} if verb == "rename" else {}
+                getattr(index, verb)(*arguments, **options)
             assert sum(sizes(index).values()) == index.total()
             assert min(sizes(index).values(), default=0) >= 0
 
@@ -239,7 +265,7 @@ def test_a_hundred_thousand_objects_are_not_walked_through(tmp_path: Path, monke
         gone: list[str] = []
         assert index.reserve("new", 2500, quota=100_000_000, in_use=frozenset(), remove=gone.append)
         index.settle(f"{5:064x}", 1000)
-        index.rename(f"{6:064x}", f"{7:064x}", 1000)
+        index.rename(f"{6:064x}", f"{7:064x}", 1000, move=lambda: True)
         assert index.find(f"{9:064x}") == Entry(f"{9:064x}", 1000, 9, None)
     assert [f"{number:064x}" for number in range(3)] == gone
     assert _Counting.hundreds < 20
