@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from datomfs.cache.proof import OnProgress, Recorded, hash_bytes
 from datomfs.errors import FileUnwritable, NoSpace, StoreUnreachable
-from datomfs.store.base import ObjectInfo, Store
+from datomfs.store.base import ObjectInfo, ReadableStore
 
 _CONNECTIONS = 8
 _PART = 8 << 20
@@ -33,7 +33,7 @@ class Fetched:
 
 
 def fetch_proven(
-    store: Store, info: ObjectInfo, recorded: Recorded, target: Path, on_progress: OnProgress = lambda: None
+    store: ReadableStore, info: ObjectInfo, recorded: Recorded, target: Path, on_progress: OnProgress = lambda: None
 ) -> bool:
     """Fetch the object `info` into `target` and prove it; False when nothing was recorded that could prove it.
 
@@ -51,7 +51,7 @@ def fetch_proven(
 
 
 @contextmanager
-def fetched(store: Store, info: ObjectInfo, folder: Path, on_progress: OnProgress) -> Iterator[Fetched]:
+def fetched(store: ReadableStore, info: ObjectInfo, folder: Path, on_progress: OnProgress) -> Iterator[Fetched]:
     """The object `info` in a file in `folder`, which is gone afterwards unless it was given another name.
 
     Raises ObjectMissing, ObjectChanged when it changed on the way, NoSpace, FileUnwritable, and the store's errors.
@@ -80,7 +80,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         raise FileUnwritable(str(folder), str(error.strerror)) from error
 
 
-def _fetch_ranges(store: Store, info: ObjectInfo, file: BinaryIO, on_progress: OnProgress) -> None:
+def _fetch_ranges(store: ReadableStore, info: ObjectInfo, file: BinaryIO, on_progress: OnProgress) -> None:
     """All parts of an object, several at a time; the first failure ends the rest."""
     starts = deque(range(0, info.size, _PART))
     failures: list[Exception] = []

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from datomfs.cache.block_file import PIECE
 from datomfs.errors import DatomfsError, StoreUnreachable
-from datomfs.store.base import Store
+from datomfs.store.base import ReadableStore
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Fetcher:
 
     def __init__(
         self,
-        store: Store,
+        store: ReadableStore,
         *,
         deadline_s: float,
         connections: int = CONNECTIONS,

@@ -23,7 +23,7 @@ from datomfs.cache.proof import OnProgress, Recorded
 from datomfs.cache.remote import RemotePayload
 from datomfs.cache.standing import Verified
 from datomfs.errors import DatomfsError, PayloadMismatch
-from datomfs.store.base import Store
+from datomfs.store.base import ReadableStore
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Proving:
     """
 
     def __init__(
-        self, store: Store, payload: RemotePayload, recorded: Recorded, verify: Verify, prover: Prover
+        self, store: ReadableStore, payload: RemotePayload, recorded: Recorded, verify: Verify, prover: Prover
     ) -> None:
         self._store = store
         self._payload = payload

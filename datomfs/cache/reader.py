@@ -37,7 +37,7 @@ from datomfs.errors import (
     StoreDenied,
     StoreError,
 )
-from datomfs.store.base import ObjectInfo, Store
+from datomfs.store.base import ObjectInfo, ReadableStore
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class PayloadReader:
         self._stall_s = stall_s
         self._proofs = Proofs()
         self._prover = Prover()
-        self._fetchers: dict[Store, Fetcher] = {}
+        self._fetchers: dict[ReadableStore, Fetcher] = {}
         self._remote: dict[tuple[str, str, str], RemotePayload] = {}
         self._looked_at: LRUCache[tuple[str, str, str], ObjectInfo] = LRUCache(_REMEMBERED)
         self._failed: LRUCache[tuple[str, str, str], bool] = LRUCache(_REMEMBERED)
@@ -118,7 +118,7 @@ class PayloadReader:
             fetcher.stop()
         self._folder.close()
 
-    def open(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: OnProgress) -> Payload:
+    def open(self, store: ReadableStore, info: ObjectInfo, recorded: Recorded, on_progress: OnProgress) -> Payload:
         """The payload `info` of a listing, proven or about to be, as `verify` wants it; that may take its time.
 
         Raises PayloadMismatch, RecordedMissing, SourceChanged, and the store's errors.
@@ -134,7 +134,7 @@ class PayloadReader:
                 or self._open_listed(store, info, recorded, where, on_progress)
             )
 
-    def standing(self, store: Store, info: ObjectInfo, recorded: Recorded) -> tuple[Verified, int]:
+    def standing(self, store: ReadableStore, info: ObjectInfo, recorded: Recorded) -> tuple[Verified, int]:
         """What is known of a payload's bytes, and how many are on this machine; asks no store and reads no payload."""
         local = store.local_path(info.key)
         if local is not None:
@@ -155,11 +155,13 @@ class PayloadReader:
         """The folder that keeps what is fetched."""
         return self._folder
 
-    def hold(self, store: Store, info: ObjectInfo, recorded: Recorded) -> None:
+    def hold(self, store: ReadableStore, info: ObjectInfo, recorded: Recorded) -> None:
         """See to it that nothing this process fetches pushes the payload out of the cache."""
         self._folder.hold(recorded.sha256, *self._partial_names(store, info, recorded))
 
-    def bring(self, store: Store, info: ObjectInfo, recorded: Recorded, on_progress: Callable[[int], None]) -> Verified:
+    def bring(
+        self, store: ReadableStore, info: ObjectInfo, recorded: Recorded, on_progress: Callable[[int], None]
+    ) -> Verified:
         """Have all of a payload in the cache, hashed: FULL then, and in its place for everybody, or UNRECORDED.
 
         For payloads that are fetched; those of folder stores are read where they lie. `info` is what `head` says. A
@@ -191,7 +193,7 @@ class PayloadReader:
         finally:
             payload.close()
 
-    def has_failed(self, store: Store, info: ObjectInfo, _recorded: Recorded) -> bool:
+    def has_failed(self, store: ReadableStore, info: ObjectInfo, _recorded: Recorded) -> bool:
         """Whether bytes of a remote payload were not the recorded ones, also some that were given. Asks nobody."""
         with self._lock:
             return (store.url, info.key, info.etag) in self._failed
@@ -237,7 +239,7 @@ class PayloadReader:
             return Verified.FAILED
 
     def _open_copy(
-        self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
+        self, store: ReadableStore, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
     ) -> Payload | None:
         """The complete copy in the cache, if there is one and it is what it should be."""
         sha256 = recorded.sha256
@@ -269,7 +271,7 @@ class PayloadReader:
 
     # -- by range --------------------------------------------------------------------------------------------------
 
-    def _open_shared(self, store: Store, info: ObjectInfo) -> RemotePayload | None:
+    def _open_shared(self, store: ReadableStore, info: ObjectInfo) -> RemotePayload | None:
         """The payload, if somebody has it open already and it is good."""
         with self._lock:
             payload = self._remote.get((store.url, info.key, info.etag))
@@ -278,7 +280,7 @@ class PayloadReader:
             return payload
 
     def _open_listed(
-        self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
+        self, store: ReadableStore, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
     ) -> RemotePayload:
         try:
             return self._open_remote(store, info, recorded, where, on_progress)
@@ -286,7 +288,7 @@ class PayloadReader:
             return self._open_remote(store, store.head(info.key), recorded, where, on_progress)
 
     def _open_remote(
-        self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
+        self, store: ReadableStore, info: ObjectInfo, recorded: Recorded, where: str, on_progress: OnProgress
     ) -> RemotePayload:
         attested, tail = None, b""
         if info.size > SMALL:
@@ -319,7 +321,7 @@ class PayloadReader:
             raise
         return self._share(store, payload)
 
-    def _begin(self, store: Store, info: ObjectInfo, recorded: Recorded, where: str) -> RemotePayload:
+    def _begin(self, store: ReadableStore, info: ObjectInfo, recorded: Recorded, where: str) -> RemotePayload:
         """A payload to bring whole, of which nothing is known but what its store attests. Raises PayloadMismatch."""
         payload, proving = self._make(store, info, recorded, where, self._name(store, info, recorded))
         try:
@@ -331,7 +333,7 @@ class PayloadReader:
         return self._share(store, payload)
 
     def _make(
-        self, store: Store, info: ObjectInfo, recorded: Recorded, where: str, name: str
+        self, store: ReadableStore, info: ObjectInfo, recorded: Recorded, where: str, name: str
     ) -> tuple[RemotePayload, Proving]:
         blocks = Blocks(self._folder, self._memory, name, info.size)
         planner = _planner(plain_grid(info.size), blocks)
@@ -347,7 +349,7 @@ class PayloadReader:
         verify = Verify.STRICT if self.has_failed(store, info, recorded) else self._verify
         return payload, Proving(store, payload, recorded, verify, self._prover)
 
-    def _share(self, store: Store, payload: RemotePayload) -> RemotePayload:
+    def _share(self, store: ReadableStore, payload: RemotePayload) -> RemotePayload:
         """Let others who open it use it too, as long as anybody does."""
         key = (store.url, payload.info.key, payload.info.etag)
 
@@ -363,13 +365,13 @@ class PayloadReader:
                 self._failed.pop(key, None)
         return payload
 
-    def _fetcher(self, store: Store) -> Fetcher:
+    def _fetcher(self, store: ReadableStore) -> Fetcher:
         with self._lock:
             if store not in self._fetchers:
                 self._fetchers[store] = Fetcher(store, deadline_s=self._stall_s)
             return self._fetchers[store]
 
-    def _look(self, store: Store, info: ObjectInfo) -> tuple[ObjectInfo, bytes]:
+    def _look(self, store: ReadableStore, info: ObjectInfo) -> tuple[ObjectInfo, bytes]:
         """What the store attests for the object, and its end, where parquet has its footer: two requests at once."""
         length = min(info.size, max(_TAIL, min(info.size >> 12, _LARGEST_TAIL)))
         tail: list[bytes] = []
@@ -391,12 +393,12 @@ class PayloadReader:
         thread.join(self._stall_s / 3)  # an object can be read without its footer, if not as well
         return now, tail[0] if tail and now.etag == info.etag else b""
 
-    def _name(self, store: Store, info: ObjectInfo, recorded: Recorded) -> str:
+    def _name(self, store: ReadableStore, info: ObjectInfo, recorded: Recorded) -> str:
         """Bytes that are proven as they come lie under the SHA-256, whatever place they come from; all others apart."""
         attested, apart = self._partial_names(store, info, recorded)
         return attested if info.sha256 == recorded.sha256 else apart
 
-    def _partial_names(self, store: Store, info: ObjectInfo, recorded: Recorded) -> tuple[str, str]:
+    def _partial_names(self, store: ReadableStore, info: ObjectInfo, recorded: Recorded) -> tuple[str, str]:
         """The two names that `_name` may give."""
         source = hashlib.sha256("\0".join((store.url, info.key, info.etag)).encode()).hexdigest()
         sha256 = recorded.sha256

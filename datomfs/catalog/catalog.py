@@ -35,7 +35,7 @@ from datomfs.model.history import History, HistoryEntry, parse_history
 from datomfs.model.manifest import Manifest, parse_manifest
 from datomfs.model.metadata import Metadata, parse_metadata
 from datomfs.model.names import check_name, check_sha
-from datomfs.store.base import ObjectInfo, Store
+from datomfs.store.base import ObjectInfo, ReadableStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Table(TableVersions):
 class Catalog:
     """The artifacts of one project. Methods raise the errors of its store, DocumentError, and what they name."""
 
-    def __init__(self, project: str, store: Store) -> None:
+    def __init__(self, project: str, store: ReadableStore) -> None:
         self.project = check_name(project)
         self.store = store
 

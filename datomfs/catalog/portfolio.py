@@ -12,7 +12,7 @@ from threading import Lock
 from datomfs.catalog.catalog import Catalog
 from datomfs.errors import ProjectNotFound
 from datomfs.model.location import Location
-from datomfs.store.base import Store
+from datomfs.store.base import ReadableStore
 
 _SHOWN = 10
 """How many names an error lists."""
@@ -21,7 +21,7 @@ _SHOWN = 10
 class Portfolio:
     """Projects by name, at the locations the configuration gives. Safe to use from several threads."""
 
-    def __init__(self, locations: Mapping[str, Location], open_store: Callable[[str, Location], Store]) -> None:
+    def __init__(self, locations: Mapping[str, Location], open_store: Callable[[str, Location], ReadableStore]) -> None:
         self._locations = dict(locations)
         self._open_store = open_store
         self._catalogs: dict[str, Catalog] = {}

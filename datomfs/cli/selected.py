@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datomfs.catalog.catalog import Catalog, TableVersion
     from datomfs.catalog.portfolio import Portfolio
     from datomfs.model.manifest import ManifestRow
-    from datomfs.store.base import ObjectInfo, Store
+    from datomfs.store.base import ObjectInfo, ReadableStore
 
 _SELECTIONS_AT_ONCE = 4
 _TABLES_AT_ONCE = 8
@@ -39,7 +39,7 @@ class Chosen:
     """A version that was meant, and its object as its store tells it."""
 
     version: TableVersion
-    store: Store
+    store: ReadableStore
     info: ObjectInfo
 
     @property

@@ -27,7 +27,7 @@ from datomfs.layout import payload_key
 from datomfs.model.timestamps import parse_timestamp_ns
 from datomfs.mount.siblings import Siblings
 from datomfs.mount.single_flight import Progress, SingleFlight
-from datomfs.store.base import ObjectInfo, Store
+from datomfs.store.base import ObjectInfo, ReadableStore
 from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView, VersionView
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ _PATIENCE_S = 1.0
 class _TableState:
     """A table as last read: its view for the tree, and what opening a version of it takes."""
 
-    store: Store
+    store: ReadableStore
     view: TableView
     table: TableVersions
     payloads: Mapping[str, ObjectInfo]
@@ -143,7 +143,9 @@ class LiveSource:
         known = self._find_payload(project, table, version)
         return known is not None and self._reader.has_failed(*known)
 
-    def _find_payload(self, project: str, table: str, version: str) -> tuple[Store, ObjectInfo, Recorded] | None:
+    def _find_payload(
+        self, project: str, table: str, version: str
+    ) -> tuple[ReadableStore, ObjectInfo, Recorded] | None:
         state = self._tables.get((project, table))
         entry = state.value.table.resolve(version) if state else None
         info = state.value.payloads.get(entry.key) if state and entry else None

@@ -46,18 +46,15 @@ class RangeBody(Protocol):
         ...
 
 
-class Store(Protocol):
-    """Objects of one namespace. Every method raises StoreMissing, StoreDenied and StoreUnreachable.
+class ReadableStore(Protocol):
+    """Objects of one namespace, to be read. Every method raises StoreMissing, StoreDenied and StoreUnreachable.
 
-    `url` names the store for people. `document_suffix` is what ends a JSON document here: folders have a final
-    newline, S3 objects none (format.md §2).
+    This is all that those who read are given: nothing under a mount could change a store (design.md §1.4). `url`
+    names the store for people.
     """
 
     @property
     def url(self) -> str: ...
-
-    @property
-    def document_suffix(self) -> bytes: ...
 
     def check(self) -> None:
         """Raise StoreMissing, StoreDenied or StoreUnreachable unless the store can be read."""
@@ -89,6 +86,28 @@ class Store(Protocol):
         """
         ...
 
+    def list(self, prefix: str = "", *, recursive: bool = True, after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose keys start with `prefix`, ordered by key; without `recursive` none below the next slash.
+
+        `after` is a text, no key: only what sorts behind it is listed, which may cost a store fewer requests.
+        What no key could name (folder markers of a console, temporary files) is not among them.
+        """
+        ...
+
+    def local_path(self, key: str) -> Path | None:
+        """The file that holds the object, where objects are files of this machine; else None."""
+        ...
+
+
+class Store(ReadableStore, Protocol):
+    """A store that is written to, too.
+
+    `document_suffix` is what ends a JSON document here: folders have a final newline, S3 objects none (format.md §2).
+    """
+
+    @property
+    def document_suffix(self) -> bytes: ...
+
     def put(
         self,
         key: str,
@@ -115,20 +134,8 @@ class Store(Protocol):
         """
         ...
 
-    def list(self, prefix: str = "", *, recursive: bool = True, after: str = "") -> Iterator[ObjectInfo]:
-        """Objects whose keys start with `prefix`, ordered by key; without `recursive` none below the next slash.
-
-        `after` is a text, no key: only what sorts behind it is listed, which may cost a store fewer requests.
-        What no key could name (folder markers of a console, temporary files) is not among them.
-        """
-        ...
-
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
-        ...
-
-    def local_path(self, key: str) -> Path | None:
-        """The file that holds the object, where objects are files of this machine; else None."""
         ...
 
 
