@@ -7,37 +7,32 @@ bytes are its own.
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import trio
 
 from datomfs.cache.blocks import Bytes
 from datomfs.cache.proof import Recorded
-from datomfs.cache.reader import SMALL, Payload, PayloadReader
+from datomfs.cache.reader import SMALL, PayloadReader
 from datomfs.cache.standing import Verified
 from datomfs.catalog.catalog import Catalog, TableVersions
 from datomfs.catalog.portfolio import Portfolio
-from datomfs.errors import AccessError, DatomfsError, RecordedMissing, StoreUnreachable, TableNotFound
+from datomfs.errors import DatomfsError, RecordedMissing, TableNotFound
 from datomfs.layout import payload_key
+from datomfs.model.manifest import Manifest
 from datomfs.model.timestamps import parse_timestamp_ns
+from datomfs.mount.open_payloads import OpenPayloads
 from datomfs.mount.siblings import Siblings
-from datomfs.mount.single_flight import Progress, SingleFlight
+from datomfs.mount.views import Aged, Views
+from datomfs.mount.work import Work
 from datomfs.store.base import ObjectInfo, ReadableStore
 from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView, VersionView
 
 log = logging.getLogger(__name__)
 
-K = TypeVar("K", bound=Hashable)
-T = TypeVar("T")
-
-_THREADS = 32
-_READERS = 64
-"""Threads that wait for payload bytes: apart from the others, so that a store that gives none holds up no listing."""
 _LISTED_AT_ONCE = 5000
 """Up to how many versions one listing of a whole project is cheaper than one for each of its tables."""
 _LOOKED_AT = 16
@@ -45,10 +40,10 @@ _AHEAD = 12
 """How many payloads that nobody has asked for yet are brought at once."""
 _FRESH_S = 1.0
 """How young a view must be to count as just read, when somebody asks for a version it does not have."""
-_RETRY_S = 5.0
-"""How long a store that did not answer is left alone, while older views serve."""
-_PATIENCE_S = 1.0
-"""How long a request waits for a store that did not answer the last time, when there is an older view to serve."""
+_MOST_PROJECTS = 10_000
+_MOST_TABLES = 2_000
+_MOST_LISTINGS = 16
+"""Listings of whole projects serve whoever opens one table of them after another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,39 +56,6 @@ class _TableState:
     payloads: Mapping[str, ObjectInfo]
 
 
-@dataclass(slots=True)
-class _Aged(Generic[T]):
-    """A value, when reading it began and ended, and until when it is believed: seconds of trio's clock.
-
-    `away` says that it should have been read again since, and the store did not answer.
-    """
-
-    value: T
-    began_s: float
-    read_s: float
-    until_s: float
-    away: bool = False
-
-
-@dataclass(slots=True)
-class _Shared:
-    """An open payload, and how many use it: handles, reads, and at first who opened it. The last to leave closes it."""
-
-    payload: Payload
-    what: str
-    users: int = 1
-
-    def take(self) -> None:
-        """One more uses it."""
-        self.users += 1
-
-    def leave(self) -> None:
-        """One uses it no more; nobody can take it again after the last."""
-        self.users -= 1
-        if not self.users:
-            self.payload.close()
-
-
 class LiveSource:
     """Implements `vfs.source.Source` over a portfolio. All methods run in the trio thread."""
 
@@ -102,36 +64,33 @@ class LiveSource:
     ) -> None:
         self._portfolio = portfolio
         self._reader = reader
-        self._refresh_s = refresh_s
-        self._stall_s = stall_s
         self._nursery = nursery
-        self._flights = SingleFlight(nursery)
-        self._limiter = trio.CapacityLimiter(_THREADS)
-        self._readers = trio.CapacityLimiter(_READERS)
+        self._work = Work(nursery, stall_s=stall_s)
+        self._payloads = OpenPayloads(reader, self._work)
         self._ahead = trio.CapacityLimiter(_AHEAD)
         self._siblings = Siblings()
-        self._projects: dict[str, _Aged[ProjectView]] = {}
-        self._tables: dict[tuple[str, str], _Aged[_TableState]] = {}
-        self._listings: dict[str, _Aged[Mapping[str, Mapping[str, ObjectInfo]]]] = {}
+        self._names: Views[None, Sequence[str]] = Views(self._work, refresh_s=refresh_s, limit=1)
+        self._projects: Views[str, ProjectView] = Views(self._work, refresh_s=refresh_s, limit=_MOST_PROJECTS)
+        self._tables: Views[tuple[str, str], _TableState] = Views(self._work, refresh_s=refresh_s, limit=_MOST_TABLES)
+        self._listings: Views[str, Mapping[str, Mapping[str, ObjectInfo]]] = Views(
+            self._work, refresh_s=refresh_s, limit=_MOST_LISTINGS
+        )
         self._version_counts: dict[str, int] = {}
-        self._handles: dict[Handle, _Shared] = {}
-        self._numbers = itertools.count(1)
 
     # -- views -----------------------------------------------------------------------------------------------------
 
-    def projects(self) -> Sequence[str]:
-        """The names of all projects, sorted."""
-        return self._portfolio.projects
+    async def projects(self) -> Sequence[str]:
+        """The names of all projects, sorted, at most `refresh_s` old."""
+        return await self._names.get(None, self._read_names, "the list of projects")
 
     def known_project(self, project: str) -> ProjectView | None:
         """What was last read of a project, or None."""
-        known = self._projects.get(project)
-        return known.value if known else None
+        return self._projects.known(project)
 
     def known_table(self, project: str, table: str) -> TableView | None:
         """What was last read of a table, or None."""
-        known = self._tables.get((project, table))
-        return known.value.view if known else None
+        known = self._tables.known((project, table))
+        return known.view if known else None
 
     def standing(self, project: str, table: str, version: str) -> Standing:
         """What is known here of the bytes of a version."""
@@ -146,16 +105,16 @@ class LiveSource:
     def _find_payload(
         self, project: str, table: str, version: str
     ) -> tuple[ReadableStore, ObjectInfo, Recorded] | None:
-        state = self._tables.get((project, table))
-        entry = state.value.table.resolve(version) if state else None
-        info = state.value.payloads.get(entry.key) if state and entry else None
+        state = self._tables.known((project, table))
+        entry = state.table.resolve(version) if state else None
+        info = state.payloads.get(entry.key) if state and entry else None
         if state is None or entry is None or info is None:
             return None
-        return state.value.store, info, Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
+        return state.store, info, Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project, at most `refresh_s` old."""
-        return await self._aged(self._projects, project, lambda: self._read_project(project), f"project {project}")
+        return await self._projects.get(project, lambda: self._read_project(project), f"project {project}")
 
     async def table(self, project: str, table: str, *, fresh: bool = False) -> TableView:
         """The versions of a table, at most `refresh_s` old, or just read with `fresh`."""
@@ -166,9 +125,11 @@ class LiveSource:
 
         Of many none: to mount a portfolio must cost no store anything.
         """
-        if len(self.projects()) <= _LOOKED_AT:
-            for project in self.projects():
-                self._nursery.start_soon(self._look_at, project)
+        with suppress(DatomfsError):  # whoever asks for them is told
+            projects = await self.projects()
+            if len(projects) <= _LOOKED_AT:
+                for project in projects:
+                    self._nursery.start_soon(self._look_at, project)
 
     async def _look_at(self, project: str) -> None:
         try:
@@ -190,49 +151,24 @@ class LiveSource:
         if info is None:
             raise RecordedMissing(f"{entry.key} of project {project}")
         recorded = Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
-
-        async def prove(progress: Progress) -> _Shared:
-            payload = await self._in_thread(self._reader.open, state.store, info, recorded, progress.report)
-            return _Shared(payload, what)
-
         what = f"{project}/{table}@{version[:8]}"
-        shared = await self._do(
-            ("open", project, entry.key), prove, what, self._stall_s, claim=_Shared.take, settle=_Shared.leave
-        )
-        handle = Handle(next(self._numbers))
-        self._handles[handle] = shared
-        return handle
+        return await self._payloads.open((project, entry.key), state.store, info, recorded, what)
 
     def size(self, handle: Handle) -> int:
         """The bytes of an open payload."""
-        return self._handles[handle].payload.size
+        return self._payloads.size(handle)
 
     async def read(self, handle: Handle, offset: int, length: int) -> Bytes:
-        """Bytes of an open payload: at once where the page cache has them, else in a thread."""
-        shared = self._handles[handle]
-        data = shared.payload.read_nowait(offset, length)
-        if data is not None:
-            return data
-
-        async def read(progress: Progress) -> Bytes:
-            shared.take()
-            try:
-                return await trio.to_thread.run_sync(
-                    shared.payload.read, offset, length, progress.report, limiter=self._readers, abandon_on_cancel=True
-                )
-            finally:
-                shared.leave()
-
-        return await self._do(("read", handle, offset, length), read, shared.what, self._stall_s)
+        """Bytes of an open payload."""
+        return await self._payloads.read(handle, offset, length)
 
     def close(self, handle: Handle) -> None:
         """Give an open payload back."""
-        self._handles.pop(handle).leave()
+        self._payloads.close(handle)
 
     def close_all(self) -> None:
         """Give everything back, at the end of the mount."""
-        for handle in list(self._handles):
-            self.close(handle)
+        self._payloads.close_all()
 
     # -- ahead of those who read -----------------------------------------------------------------------------------
 
@@ -249,7 +185,7 @@ class LiveSource:
     async def _bring_all(self, project: str, versions: Mapping[str, str]) -> None:
         if self._version_counts[project] <= _LISTED_AT_ONCE:
             with suppress(DatomfsError):  # then each table is listed by itself
-                await self._aged(self._listings, project, lambda: self._list_project(project), f"project {project}")
+                await self._listings.get(project, lambda: self._list_project(project), f"project {project}")
         for table, version in versions.items():
             self._nursery.start_soon(self._bring, project, table, version)
 
@@ -268,46 +204,23 @@ class LiveSource:
 
     async def _table(self, project: str, table: str, *, fresh: bool) -> _TableState:
         key = (project, table)
-        known = self._tables.get(key)
+        known = self._tables.find(key)
         if fresh and known is not None and not self._is_fresh(project, known):
-            known.until_s = 0.0
-        return await self._aged(self._tables, key, lambda: self._read_table(project, table), f"{project}/{table}")
+            self._tables.expire(key)
+        return await self._tables.get(key, lambda: self._read_table(project, table), f"{project}/{table}")
 
-    def _is_fresh(self, project: str, known: _Aged[_TableState]) -> bool:
+    def _is_fresh(self, project: str, known: Aged[_TableState]) -> bool:
         """Whether a table was read a moment ago, and after its project: what the manifest names, its history has."""
-        manifest = self._projects.get(project)
+        manifest = self._projects.find(project)
         after_s = manifest.read_s if manifest else 0.0
         return known.began_s >= max(after_s, trio.current_time() - _FRESH_S)
 
-    async def _aged(self, views: dict[K, _Aged[T]], key: K, read: Callable[[], Awaitable[T]], what: str) -> T:
-        """The view of a key, read again when its time is over; the old one serves while the store is away."""
-        known = views.get(key)
-        if known is not None and trio.current_time() < known.until_s:
-            return known.value
-
-        # Kept by the run itself: when it takes longer than anybody waits, a retry finds what it brought.
-        async def read_and_keep(_: Progress) -> T:
-            began_s = trio.current_time()
-            value = await read()
-            now = trio.current_time()
-            views[key] = _Aged(value, began_s, now, now + self._refresh_s)
-            return value
-
-        stall_s = min(_PATIENCE_S, self._stall_s) if known is not None and known.away else self._stall_s
-        try:
-            return await self._do((id(views), key), read_and_keep, what, stall_s)
-        except AccessError as error:
-            if known is None:
-                raise
-            now = trio.current_time()
-            known.until_s = now + min(self._refresh_s, _RETRY_S)
-            if not known.away:
-                known.away = True
-                log.warning("%s is served as it was %.0f s ago: %s", what, now - known.read_s, error.what)
-            return known.value
+    async def _read_names(self) -> Sequence[str]:
+        await self._work.in_thread(self._portfolio.refresh)
+        return self._portfolio.projects
 
     async def _read_project(self, project: str) -> ProjectView:
-        manifest = await self._in_thread(lambda: self._portfolio.catalog(project).read_manifest())
+        manifest = await self._work.in_thread(self._read_manifest, project)
         self._version_counts[project] = sum(row.version_count or 0 for row in manifest.rows.values())
         tables = {
             name: Current(row.current_version, parse_timestamp_ns(row.last_updated))
@@ -316,24 +229,29 @@ class LiveSource:
         }
         return ProjectView(tables, parse_timestamp_ns(manifest.updated_at))
 
+    def _read_manifest(self, project: str) -> Manifest:
+        catalog = self._portfolio.catalog(project)
+        catalog.refresh()
+        return catalog.read_manifest()
+
     async def _read_table(self, project: str, table: str) -> _TableState:
         """The history and one listing: that it is a table, the manifest has told."""
-        catalog = await self._in_thread(self._portfolio.catalog, project)
+        catalog = await self._work.in_thread(self._portfolio.catalog, project)
         state: list[TableVersions] = []
         payloads: dict[str, ObjectInfo] = {}
 
         async def read_history() -> None:
             try:
-                state.append(await self._in_thread(catalog.read_versions, table))
+                state.append(await self._work.in_thread(catalog.read_versions, table))
             except RecordedMissing as error:
                 if table in (self.known_project(project) or await self.project(project)).tables:
                     raise
                 raise TableNotFound(project, table) from error
 
         async def list_payloads() -> None:
-            payloads.update(await self._in_thread(catalog.list_payloads, table))
+            payloads.update(await self._work.in_thread(catalog.list_payloads, table))
 
-        listing = self._listings.get(project)
+        listing = self._listings.find(project)
         is_listed = listing is not None and trio.current_time() < listing.until_s
         if listing is not None and is_listed:
             payloads.update(listing.value.get(table, {}))
@@ -351,27 +269,8 @@ class LiveSource:
         return _TableState(catalog.store, _view(catalog, known, payloads), known, payloads)
 
     async def _list_project(self, project: str) -> Mapping[str, Mapping[str, ObjectInfo]]:
-        catalog = await self._in_thread(self._portfolio.catalog, project)
-        return await self._in_thread(catalog.list_all_payloads)
-
-    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter, abandon_on_cancel=True)
-
-    async def _do(
-        self,
-        key: Hashable,
-        work: Callable[[Progress], Awaitable[T]],
-        what: str,
-        stall_s: float,
-        *,
-        claim: Callable[[T], object] = lambda value: None,
-        settle: Callable[[T], object] = lambda value: None,
-    ) -> T:
-        """The work's result. Raises StoreUnreachable when it gets nowhere for `stall_s`; it goes on behind."""
-        try:
-            return await self._flights.do(key, work, stall_s=stall_s, claim=claim, settle=settle)
-        except trio.TooSlowError as error:
-            raise StoreUnreachable("the store", what, f"no answer for {what} within {stall_s:.0f} s") from error
+        catalog = await self._work.in_thread(self._portfolio.catalog, project)
+        return await self._work.in_thread(catalog.list_all_payloads)
 
 
 def _view(catalog: Catalog, table: TableVersions, payloads: Mapping[str, ObjectInfo]) -> TableView:

@@ -111,7 +111,7 @@ def _shortened(ordered: Sequence[str]) -> Iterator[tuple[str, str]]:
 class Source(Protocol):
     """Projects, tables and payload bytes. The views it gives may be as old as its clock allows."""
 
-    def projects(self) -> Sequence[str]:
+    async def projects(self) -> Sequence[str]:
         """The names of all projects, sorted."""
         ...
 

@@ -169,7 +169,7 @@ class Tree:
     async def _find(self, parent: Directory, name: str) -> Node:
         match parent:
             case Root():
-                if name in self._source.projects():
+                if name in await self._source.projects():
                     return ProjectDir(name)
             case ProjectDir(project):
                 tables = (await self._source.project(project)).tables
@@ -194,7 +194,7 @@ class Tree:
     async def _entries(self, directory: Directory) -> list[tuple[str, Node]]:
         match directory:
             case Root():
-                return [(name, ProjectDir(name)) for name in self._source.projects()]
+                return [(name, ProjectDir(name)) for name in await self._source.projects()]
             case ProjectDir(project):
                 view = await self._source.project(project)
                 return self._listed(directory, view, lambda: _project_entries(project, view))

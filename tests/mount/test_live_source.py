@@ -139,7 +139,7 @@ def test_a_table_read_before_its_project_is_not_fresh(run: Runner) -> None:
 
 def test_projects_are_those_of_the_configuration_and_cost_nothing(run: Runner) -> None:
     async def test(bench: Bench) -> None:
-        assert ("OTHER", PROJECT) == tuple(bench.source.projects())
+        assert ("OTHER", PROJECT) == tuple(await bench.source.projects())
         assert not bench.store.reads
 
     run(test)

@@ -48,7 +48,7 @@ class FakeSource:
     _projects: dict[str, ProjectView] = field(default_factory=dict)
     _tables: dict[tuple[str, str], TableView] = field(default_factory=dict)
 
-    def projects(self) -> Sequence[str]:
+    async def projects(self) -> Sequence[str]:
         return sorted(self.content)
 
     def known_project(self, project: str) -> ProjectView | None:

@@ -1,0 +1,98 @@
+"""What was read of documents, by key, each with its age: read again by the clock, and kept while stores are away."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import trio
+from cachetools import LRUCache
+
+from datomfs.errors import AccessError
+from datomfs.mount.single_flight import Progress
+from datomfs.mount.work import Work
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+_RETRY_S = 5.0
+"""How long a store that did not answer is left alone, while older views serve."""
+_PATIENCE_S = 1.0
+"""How long a request waits for a store that did not answer the last time, when there is an older view to serve."""
+
+
+@dataclass(slots=True)
+class Aged(Generic[T]):
+    """A value, when reading it began and ended, and until when it is believed: seconds of trio's clock.
+
+    `away` says that it should have been read again since, and the store did not answer.
+    """
+
+    value: T
+    began_s: float
+    read_s: float
+    until_s: float
+    away: bool = False
+
+
+class Views(Generic[K, T]):
+    """Values of one kind, at most `limit` of them: those looked at longest ago go. All methods run in trio's thread."""
+
+    def __init__(self, work: Work, *, refresh_s: float, limit: int) -> None:
+        self._work = work
+        self._refresh_s = refresh_s
+        self._views: LRUCache[K, Aged[T]] = LRUCache(limit)
+
+    def find(self, key: K) -> Aged[T] | None:
+        """What was last read of a key, however old, or None."""
+        return self._views.get(key)
+
+    def known(self, key: K) -> T | None:
+        """The value alone."""
+        known = self._views.get(key)
+        return known.value if known else None
+
+    def expire(self, key: K) -> None:
+        """Have a key read again the next time; until then, and while its store is away, what is known serves."""
+        known = self._views.get(key)
+        if known is not None:
+            known.until_s = 0.0
+
+    def expire_all(self) -> None:
+        """The same for all."""
+        for known in self._views.values():
+            known.until_s = 0.0
+
+    async def get(self, key: K, read: Callable[[], Awaitable[T]], what: str) -> T:
+        """The value of a key, read when it is not known or its time is over; the old one serves while that fails.
+
+        Raises what `read` raises where there is no old one, and whatever is no AccessError.
+        """
+        known = self._views.get(key)
+        if known is not None and trio.current_time() < known.until_s:
+            return known.value
+
+        # Kept by the run itself: when it takes longer than anybody waits, a retry finds what it brought.
+        async def read_and_keep(_: Progress) -> T:
+            began_s = trio.current_time()
+            value = await read()
+            now = trio.current_time()
+            self._views[key] = Aged(value, began_s, now, now + self._refresh_s)
+            return value
+
+        stall_s = min(_PATIENCE_S, self._work.stall_s) if known is not None and known.away else self._work.stall_s
+        try:
+            return await self._work.once((id(self), key), read_and_keep, what, stall_s=stall_s)
+        except AccessError as error:
+            if known is None:
+                raise
+            now = trio.current_time()
+            known.until_s = now + min(self._refresh_s, _RETRY_S)
+            if not known.away:
+                known.away = True
+                log.warning("%s is served as it was %.0f s ago: %s", what, now - known.read_s, error.what)
+            return known.value
