@@ -40,9 +40,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class ProjectSettings:
-    """One solo project: where it lies, and what differs from the defaults for its bucket."""
+    """One project: where it lies (None: governance tells), its data repository, and what differs for its bucket."""
 
-    location: Location
+    location: Location | None
+    repo: str | None
     s3: S3Settings
 
 
@@ -53,7 +54,23 @@ class Config:
     path: Path
     settings: Mapping[str, Setting]
     s3: S3Settings
+    gov_s3: S3Settings
     projects: Mapping[str, ProjectSettings] = field(default_factory=dict)
+
+    @property
+    def gov_repo(self) -> str | None:
+        """The URL of the governance repository, if projects come from one."""
+        return self._find_text("gov.repo")
+
+    @property
+    def gov_store(self) -> str | None:
+        """Gov storage as a store URL, if projects come from there."""
+        return self._find_text("gov.store")
+
+    @property
+    def allow_roots(self) -> tuple[Path, ...]:
+        """The folders of this machine below which a ref may point."""
+        return tuple(self.settings["gov.allow_roots"].value)
 
     @property
     def cache_path(self) -> Path:
@@ -100,6 +117,10 @@ class Config:
         """When bytes are served: `strict`, after their proof; `deferred`, before it (design.md §3)."""
         return str(self.settings["mount.verify"].value)
 
+    def _find_text(self, name: str) -> str | None:
+        value = self.settings[name].value
+        return None if value is None else str(value)
+
 
 def default_config_path() -> Path:
     """`config.toml` in the user's configuration folder."""
@@ -113,16 +134,18 @@ def load_config(path: Path | None, environment: Mapping[str, str] = os.environ) 
     """
     where = path or default_config_path()
     document = _read(where, required=path is not None)
-    unknown = set(document) - {"s3", "project", "cache", "mount"}
+    unknown = set(document) - {"gov", "s3", "project", "cache", "mount"}
     if unknown:
         raise ConfigInvalid(str(where), f"unknown section [{min(unknown)}]")
     settings = {}
     for (section, key), (default, read) in _SETTINGS.items():
         settings[f"{section}.{key}"] = _effective(where, document, environment, section, key, default, read)
-    for section in ("s3", "cache", "mount"):
-        _check_keys(where, section, _table(where, document, section), {key for at, key in _SETTINGS if at == section})
+    for section, tables in (("gov", {"s3"}), ("s3", set()), ("cache", set()), ("mount", set())):
+        known = {key for at, key in _SETTINGS if at == section}
+        _check_keys(where, section, _table(where, document, section), known | tables)
     s3 = _s3_settings({key: settings[f"s3.{key}"].value for at, key in _SETTINGS if at == "s3"})
-    return Config(where, settings, s3, _projects(where, document, s3))
+    gov_s3 = _own_s3(where, "gov", _table(where, document, "gov"), s3)
+    return Config(where, settings, s3, gov_s3, _projects(where, document, s3))
 
 
 def _read(where: Path, *, required: bool) -> dict[str, Any]:
@@ -182,23 +205,33 @@ def _projects(where: Path, document: Mapping[str, Any], defaults: S3Settings) ->
 
 def _project(where: Path, name: str, table: Any, defaults: S3Settings) -> ProjectSettings:
     section = f"project.{name}"
-    if not isinstance(table, dict) or not isinstance(table.get("store"), str):
-        raise ConfigInvalid(str(where), f"[{section}] needs a store: a folder or s3://bucket/prefix")
-    _check_keys(where, section, table, {"store", "s3"})
+    if not isinstance(table, dict) or not table:
+        raise ConfigInvalid(str(where), f"[{section}] needs a store (a folder or s3://bucket/prefix), a repo, or s3")
+    _check_keys(where, section, table, {"store", "repo", "s3"})
+    s3 = _own_s3(where, section, table, defaults)
+    try:
+        check_name(name)
+        store, repo = (_parse_text(table[key]) if key in table else None for key in ("store", "repo"))
+        location = parse_store_url(_anchored(store), s3.region) if store is not None else None
+        return ProjectSettings(location, _anchored_url(repo) if repo is not None else None, s3)
+    except ValueError as error:
+        raise ConfigInvalid(f"{where}, [{section}]", str(error)) from error
+    except UsageError as error:
+        raise ConfigInvalid(f"{where}, [{section}]", error.what) from error
+
+
+def _own_s3(where: Path, section: str, table: Mapping[str, Any], defaults: S3Settings) -> S3Settings:
+    """The defaults for all buckets, under what `[SECTION.s3]` says otherwise."""
     own = table.get("s3", {})
     if not isinstance(own, dict):
         raise ConfigInvalid(str(where), f"[{section}.s3] is not a section")
     known = {key for at, key in _SETTINGS if at == "s3"}
     _check_keys(where, f"{section}.s3", own, known)
     try:
-        check_name(name)
         values = {key: _SETTINGS["s3", key][1](value) for key, value in own.items()}
-        s3 = _s3_settings({**{key: getattr(defaults, key) for key in known}, **values})
-        return ProjectSettings(parse_store_url(_anchored(table["store"]), s3.region), s3)
     except ValueError as error:
-        raise ConfigInvalid(f"{where}, [{section}]", str(error)) from error
-    except UsageError as error:
-        raise ConfigInvalid(f"{where}, [{section}]", error.what) from error
+        raise ConfigInvalid(f"{where}, [{section}.s3]", str(error)) from error
+    return _s3_settings({**{key: getattr(defaults, key) for key in known}, **values})
 
 
 def _s3_settings(values: Mapping[str, Any]) -> S3Settings:
@@ -249,6 +282,27 @@ def _anchored(place: str) -> str:
     return place
 
 
+def _anchored_url(url: str) -> str:
+    """A git URL itself, unless it is a relative folder; `host:path` is ssh's."""
+    return url if ":" in url.partition("/")[0] else _anchored(url)
+
+
+def _parse_git_url(value: Any) -> str:
+    return _anchored_url(_parse_text(value))
+
+
+def _parse_store(value: Any) -> str:
+    return _anchored(_parse_text(value))
+
+
+def _parse_folders(value: Any) -> tuple[Path, ...]:
+    """A list of folders; in a variable they are separated as in PATH."""
+    folders = value.split(os.pathsep) if isinstance(value, str) else value
+    if not isinstance(folders, list | tuple):
+        raise ValueError(f"{value!r} is not a list of folders")  # noqa: TRY004 - told as all other values that cannot be meant
+    return tuple(_parse_folder(folder) for folder in folders)
+
+
 def _parse_choice(*choices: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         if value not in choices:
@@ -259,6 +313,9 @@ def _parse_choice(*choices: str) -> Callable[[Any], str]:
 
 
 _SETTINGS: Mapping[tuple[str, str], tuple[Any, Callable[[Any], Any]]] = {
+    ("gov", "repo"): (None, _parse_git_url),
+    ("gov", "store"): (None, _parse_store),
+    ("gov", "allow_roots"): ((), _parse_folders),
     ("s3", "endpoint"): (None, _parse_text),
     ("s3", "region"): (None, _parse_text),
     ("s3", "profile"): (None, _parse_text),

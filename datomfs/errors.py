@@ -7,6 +7,7 @@
     │   ├── ProjectNotFound  TableNotFound  VersionNotFound  VersionAmbiguous  FileMissing  NotATable
     │   ├── NothingThen  NothingNamed  NotPinned  AttributeNotFound  AttributeForeign
     ├── AccessError                       4      mend credentials, network, rights or space, then repeat
+    │   ├── RefForbidden
     │   ├── StoreError
     │   │   ├── ObjectMissing  ObjectChanged  ObjectExists  StoreMissing  StoreDenied  StoreUnreachable
     │   ├── RemoteUnreachable  RemoteDenied  PublishPending
@@ -14,7 +15,7 @@
     ├── IntegrityError                    5      the bytes are not the recorded ones: ask whoever keeps the store
     │   ├── PayloadMismatch  RecordedMissing  PayloadResized  PayloadForeign  CacheDamaged
     ├── DocumentError                     6      a document cannot be read by this release, or by anyone
-    │   ├── DocumentInvalid  SchemaUnsupported  SchemaInvalid  VocabularyUnknown  WriterTooOld
+    │   ├── DocumentInvalid  RefMissing  SchemaUnsupported  SchemaInvalid  VocabularyUnknown  WriterTooOld
     ├── DataRefused                       7      change the data, then write again
     │   ├── UnhashableColumns  EmptyTable  UnreadableFile  SourceChanged
     ├── CloneError                        8      bring the clone in order, then repeat
@@ -317,6 +318,17 @@ class StoreUnreachable(StoreError):
 
 
 @dataclass(eq=False)
+class RefForbidden(AccessError):
+    """A ref that points into a folder of this machine which nobody allowed refs to point into."""
+
+    project: str
+    folder: str
+    where: str
+    message = "{where} places {project} in the folder {folder}, which is below no allowed root"
+    hint = "If that folder is meant, name it or one above it with --allow-root, or as [gov] allow_roots."
+
+
+@dataclass(eq=False)
 class RemoteUnreachable(AccessError):
     """The git remote did not answer, or is not a repository."""
 
@@ -465,6 +477,16 @@ class DocumentInvalid(DocumentError):
     reason: str
     message = "{where} cannot be used: {reason}"
     hint = "Restore the document from git: the data repository holds every one of its states."
+
+
+@dataclass(eq=False)
+class RefMissing(DocumentError):
+    """A registered project without a ref: nobody can say where it lies."""
+
+    project: str
+    where: str
+    message = "{project} is registered, but there is no {where}"
+    hint = "Ask whoever keeps the governance repository to register the project anew."
 
 
 @dataclass(eq=False)

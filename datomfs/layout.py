@@ -15,6 +15,7 @@ from datomfs.model.names import check_name, check_sha, is_name, is_sha
 
 NAMESPACE = "datom"
 MANIFEST_KEY = ".metadata/manifest.json"
+GOVERNANCE_KEY = ".metadata/governance.json"
 
 PROJECT_CONFIG_PATH = ".datom/project.yaml"
 MANIFEST_PATH = ".datom/manifest.json"
@@ -24,7 +25,14 @@ VERSION_SUFFIX = ".parquet"
 SHORT_VERSION_DIGITS = 8
 XATTR_NAMESPACE = "user."
 
+GOV_PROJECTS = "projects/"
+REF_FILE = "ref.json"
+DISPATCH_FILE = "dispatch.json"
+MIGRATION_HISTORY_FILE = "migration_history.json"
+
 _METADATA_KEY = re.compile(r"([^/]+)/\.metadata/metadata\.json")
+_SNAPSHOT_KEY = re.compile(r"([^/]+)/\.metadata/([0-9a-f]{6,64})\.json")
+_DOCUMENT_KEY = re.compile(r"([^/]+)/\.metadata/(metadata\.json|version_history\.json)")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SECOND = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,10 +82,28 @@ def documents_end(name: str) -> str:
     return f"{check_name(name)}/.metadata0"  # `0` is the character after `/`
 
 
+def parse_snapshot_key(key: str) -> tuple[str, str] | None:
+    """The artifact and the version whose metadata document lies under `key`, or None."""
+    found = _SNAPSHOT_KEY.fullmatch(key)
+    return (found[1], found[2]) if found else None
+
+
 def parse_metadata_key(key: str) -> str | None:
     """The artifact whose current metadata `key` is, or None."""
     found = _METADATA_KEY.fullmatch(key)
     return found[1] if found else None
+
+
+def gov_key(project: str, file_name: str) -> str:
+    """A project's document in gov storage, and its path in the gov repository: both have the same form."""
+    return f"{GOV_PROJECTS}{check_name(project)}/{file_name}"
+
+
+def parse_gov_key(key: str) -> str | None:
+    """The project that something in gov storage or the gov repository belongs to, or None."""
+    lead, _, rest = key.partition("/")
+    project, slash, _ = rest.partition("/")
+    return project if f"{lead}/" == GOV_PROJECTS and slash and is_name(project) else None
 
 
 # -- paths in a clone ----------------------------------------------------------------------------------------------
@@ -91,6 +117,16 @@ def metadata_path(name: str) -> str:
 def history_path(name: str) -> str:
     """The history of an artifact in the clone."""
     return f"{check_name(name)}/version_history.json"
+
+
+def clone_path(key: str) -> str | None:
+    """The path in a clone of the document that lies under `key` in the store, or None for what a clone has not."""
+    if key == MANIFEST_KEY:
+        return MANIFEST_PATH
+    if key == GOVERNANCE_KEY:
+        return GOVERNANCE_PATH
+    found = _DOCUMENT_KEY.fullmatch(key)
+    return f"{found[1]}/{found[2]}" if found else None
 
 
 # -- names in a mount ----------------------------------------------------------------------------------------------

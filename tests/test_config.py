@@ -65,6 +65,9 @@ def test_the_environment_outweighs_the_file_and_each_value_tells_its_origin(file
 def test_every_setting_has_a_variable_of_its_name(file: Path, tmp_path: Path) -> None:
     file.write_text("", encoding="utf-8")
     values = {
+        "gov.repo": "https://github.com/acme/gov.git",
+        "gov.store": "s3://acme-gov",
+        "gov.allow_roots": "/data:/mnt/studies",
         "s3.endpoint": "http://127.0.0.1:8333",
         "s3.region": "eu-central-1",
         "s3.profile": "acme",
@@ -143,6 +146,38 @@ def test_projects_have_their_store_under_the_defaults_of_all_buckets(file: Path)
     assert S3Settings(region="eu-central-1", profile="acme") == projects["a study (1)"].s3
 
 
+GOVERNED = """
+[s3]
+region = "eu-central-1"
+[gov]
+repo = "git@github.com:acme/gov.git"
+store = "s3://acme-gov"
+allow_roots = ["/data", "~/studies"]
+[gov.s3]
+region = "us-west-2"
+[project.STUDY_001]
+repo = "https://github.com/acme/study-1.git"
+"""
+
+
+def test_governance_has_its_places_and_settings_of_its_own(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/dana")
+    file.write_text(GOVERNED, encoding="utf-8")
+    config = load_config(file, {})
+    assert ("git@github.com:acme/gov.git", "s3://acme-gov") == (config.gov_repo, config.gov_store)
+    assert (Path("/data"), Path("/home/dana/studies")) == config.allow_roots
+    assert S3Settings(region="us-west-2") == config.gov_s3
+    project = config.projects["STUDY_001"]
+    assert (None, "https://github.com/acme/study-1.git") == (project.location, project.repo)
+    assert S3Settings(region="eu-central-1") == project.s3
+
+
+def test_nothing_governs_unless_it_is_named(file: Path) -> None:
+    file.write_text(PROJECTS, encoding="utf-8")
+    config = load_config(file, {})
+    assert (None, None, ()) == (config.gov_repo, config.gov_store, config.allow_roots)
+
+
 def test_the_environment_reaches_projects_as_a_default_only(file: Path) -> None:
     file.write_text(PROJECTS, encoding="utf-8")
     projects = load_config(file, {"DATOMFS_S3_REGION": "ap-east-1"}).projects
@@ -159,7 +194,13 @@ def test_home_stands_for_itself_in_a_store(file: Path, tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[gov]\nrepo = 'x'\n", "unknown section [gov]"),
+        ("[governance]\nrepo = 'x'\n", "unknown section [governance]"),
+        ("[gov]\nrepo = 'x'\n", "the folder 'x' is relative; write its whole path"),
+        ("[gov]\nstore = 'x'\n", "the folder 'x' is relative"),
+        ("[gov]\nurl = 'x'\n", "unknown key 'url' in [gov]; known are allow_roots, repo, s3, store"),
+        ("[gov]\nallow_roots = 5\n", "5 is not a list of folders"),
+        ("[gov]\nallow_roots = ['data']\n", "the folder 'data' is relative"),
+        ("[gov.s3]\nregion = 5\n", "[gov.s3]: 5 is not a text"),
         (
             "[mount]\nrefresh = 5\n",
             "unknown key 'refresh' in [mount]; known are list_versions, refresh_s, stall_s, verify",
@@ -169,13 +210,14 @@ def test_home_stands_for_itself_in_a_store(file: Path, tmp_path: Path, monkeypat
         ("project = 5\n", "[project] is not a section"),
         ("project = [1]\n", "[project] is not a section"),
         ("[project]\nP = 'x'\n", "[project.P] needs a store"),
-        ("[project.P]\n", "[project.P] needs a store: a folder or s3://bucket/prefix"),
-        ("[project.P]\nstore = 5\n", "[project.P] needs a store"),
-        ("[project.P]\nstore = '/d'\nrepo = 'x'\n", "unknown key 'repo' in [project.P]; known are s3, store"),
+        ("[project.P]\n", "[project.P] needs a store (a folder or s3://bucket/prefix), a repo, or s3"),
+        ("[project.P]\nstore = 5\n", "[project.P]: 5 is not a text"),
+        ("[project.P]\nstore = '/d'\nref = 'x'\n", "unknown key 'ref' in [project.P]; known are repo, s3, store"),
+        ("[project.P]\nstore = '/d'\nrepo = 'x'\n", "[project.P]: the folder 'x' is relative"),
         ("[project.P]\nstore = '/d'\ns3 = 'x'\n", "[project.P.s3] is not a section"),
         ("[project.P]\nstore = '/d'\ns3 = [1]\n", "[project.P.s3] is not a section"),
         ("[project.P]\nstore = '/d'\n[project.P.s3]\nregoin = 'x'\n", "unknown key 'regoin' in [project.P.s3]"),
-        ("[project.P]\nstore = '/d'\n[project.P.s3]\nregion = 5\n", "[project.P]: 5 is not a text"),
+        ("[project.P]\nstore = '/d'\n[project.P.s3]\nregion = 5\n", "[project.P.s3]: 5 is not a text"),
         ("[project.P]\nstore = 'data/p'\n", "[project.P]: the folder 'data/p' is relative; write its whole path"),
         ("[project.P]\nstore = 'gs://b'\n", "[project.P]: store 'gs': neither a folder nor s3://bucket/prefix"),
         ("[project.P]\nstore = 's3://'\n", "[project.P]: store s3://…: no bucket is named"),

@@ -1,8 +1,7 @@
 """One project as its store tells it: tables, histories, and the payload behind a version.
 
-This is the road of a plain reader, who has nothing but the mirror under `.metadata/` (design.md §3). Every method asks
-the store anew; who wants to remember answers does that himself (`mount.live_source` by the clock). Safe to use from
-several threads.
+Documents come along the road that `catalog.documents` stands for, payloads from the store. Every method asks anew; who
+wants to remember answers does that himself (`mount.live_source` by the clock). Safe to use from several threads.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
+from datomfs.catalog.documents import Documents, StoreDocuments
+from datomfs.catalog.following import FollowingStore
 from datomfs.errors import (
     DocumentInvalid,
     NotATable,
@@ -128,9 +129,19 @@ class Table(TableVersions):
 class Catalog:
     """The artifacts of one project. Methods raise the errors of its store, DocumentError, and what they name."""
 
-    def __init__(self, project: str, store: ReadableStore) -> None:
+    def __init__(self, project: str, store: ReadableStore, documents: Documents | None = None) -> None:
         self.project = check_name(project)
         self.store = store
+        self.documents = documents or StoreDocuments(store)
+
+    def refresh(self) -> None:
+        """See to it that what is read from now on is no older than now, and comes from where the project lies now.
+
+        Raises AccessError, and what reading the ref of a governed project raises.
+        """
+        if isinstance(self.store, FollowingStore):
+            self.store.follow()
+        self.documents.refresh()
 
     def read_manifest(self) -> Manifest:
         """The manifest. Raises ProjectNotFound when the store holds none, or that of another project."""
@@ -171,7 +182,7 @@ class Catalog:
         """The history of an artifact. Raises RecordedMissing: without it no version can be read (format.md §15.1)."""
         key = history_key(table)
         try:
-            return parse_history(self.store.get(key), self._where(key))
+            return parse_history(self.documents.get(key), self._where(key))
         except ObjectMissing as error:
             raise RecordedMissing(self._where(key)) from error
 
@@ -179,7 +190,7 @@ class Catalog:
         """The metadata document of one version, or None: stores of older writers may lack it."""
         key = snapshot_key(version.table, version.version)
         try:
-            return parse_metadata(self.store.get(key), self._where(key))
+            return parse_metadata(self.documents.get(key), self._where(key))
         except ObjectMissing:
             return None
 
@@ -207,7 +218,7 @@ class Catalog:
 
     def _find_manifest(self) -> Manifest | None:
         try:
-            return parse_manifest(self.store.get(MANIFEST_KEY), self._where(MANIFEST_KEY))
+            return parse_manifest(self.documents.get(MANIFEST_KEY), self._where(MANIFEST_KEY))
         except ObjectMissing:
             return None
 
@@ -218,11 +229,11 @@ class Catalog:
     def _read_metadata(self, table: str) -> Metadata:
         key = metadata_key(table)
         try:
-            return parse_metadata(self.store.get(key), self._where(key))
+            return parse_metadata(self.documents.get(key), self._where(key))
         except ObjectMissing as error:
             if table in self.read_manifest().rows:
                 raise RecordedMissing(self._where(key)) from error
             raise TableNotFound(self.project, table) from error
 
     def _where(self, key: str) -> str:
-        return f"{key} in {self.store.url}"
+        return self.documents.where(key)

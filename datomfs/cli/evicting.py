@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from datomfs.cli.output import Record, SizeOption, emit_failures, emit_record, emit_rows, json_option, worst_code
-from datomfs.cli.read import store_options
 from datomfs.cli.selected import choose, parse_targets, short_label
+from datomfs.cli.sources import Sources, source_options
 from datomfs.cli.warming import folder_option
 from datomfs.cli.wiring import Session
 from datomfs.errors import DatomfsError, NotPinned
@@ -30,7 +30,7 @@ Errors = list[tuple[str, DatomfsError]]
 @click.command()
 @click.argument("targets", metavar="TARGET...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Take all pins away.")
-@store_options
+@source_options
 @folder_option
 @json_option
 @click.pass_obj
@@ -38,8 +38,7 @@ def unpin(
     session: Session,
     targets: tuple[str, ...],
     everything: bool,
-    store_url: str | None,
-    project_name: str | None,
+    sources: Sources,
     cache_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -60,7 +59,7 @@ def unpin(
     for target in targets:
         found = [one for one in pins if _is_meant(one, target)]
         if _is_dated(target):
-            shas, failures = _choose(session.portfolio(store_url, project_name), target)
+            shas, failures = _choose(session.portfolio(sources), target)
             found = [one for one in pins if (one.sha256, one.label) in shas]
             errors += failures
         elif not found:
@@ -76,7 +75,7 @@ def unpin(
 @click.argument("targets", metavar="TARGET...", nargs=-1)
 @click.option("--to", "size", type=SizeOption(zero=True), help="Remove until no more than this is left.")
 @click.option("--pinned", is_flag=True, help="Remove the targets though they are pinned; the pins stay noted.")
-@store_options
+@source_options
 @folder_option
 @json_option
 @click.pass_obj
@@ -85,8 +84,7 @@ def evict(
     targets: tuple[str, ...],
     size: Size | None,
     pinned: bool,
-    store_url: str | None,
-    project_name: str | None,
+    sources: Sources,
     cache_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -118,7 +116,7 @@ def evict(
         entries = [entry for entry in folder.entries() if entry.is_object]
         meant = {entry.sha256: entry.sha256 for entry in entries if is_sha(target) and entry.sha256.startswith(target)}
         if not meant:
-            chosen, failures = _choose(session.portfolio(store_url, project_name), target)
+            chosen, failures = _choose(session.portfolio(sources), target)
             meant = dict(chosen)
             errors += failures
         named = [entry for entry in entries if entry.sha256 in meant]

@@ -10,14 +10,14 @@ import click
 
 from datomfs.cli.daemonize import daemon_side, start_daemon
 from datomfs.cli.output import SizeOption, emit_line
-from datomfs.cli.read import store_options
+from datomfs.cli.sources import Sources, source_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import MountExtraMissing
 
 
 @click.command()
 @click.argument("mountpoint", type=click.Path(path_type=Path))
-@store_options
+@source_options
 @click.option("--foreground", is_flag=True, help="Stay in this terminal and log to it.")
 @click.option("--list-versions", is_flag=True, help="List all versions in table directories.")
 @click.option("--refresh", "refresh_s", type=click.FloatRange(min=0, min_open=True), help="Seconds between re-reads.")
@@ -32,8 +32,7 @@ from datomfs.errors import MountExtraMissing
 def mount(
     session: Session,
     mountpoint: Path,
-    store_url: str | None,
-    project_name: str | None,
+    sources: Sources,
     foreground: bool,
     list_versions: bool,
     refresh_s: float | None,
@@ -57,12 +56,12 @@ def mount(
     mountpoint = Path(os.path.abspath(mountpoint))
     files = mount_files(mountpoint)
     pid_path, log_path = pid_file or files.pid, log_file or files.log
-    portfolio = session.portfolio(store_url, project_name)
+    portfolio = session.portfolio(sources)
     check_machine()
     check_mountpoint(mountpoint)
-    if project_name is not None:
+    if sources.project is not None:
         # One project named on the command line is all there will be to see: say now what is wrong with it.
-        portfolio.catalog(project_name).read_manifest()
+        portfolio.catalog(sources.project).read_manifest()
     announce = daemon_side()
     if announce is None and not foreground:
         start_daemon(mountpoint, log_path)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from datomfs.cli.output import Record, emit_record, emit_rows, json_option
+from datomfs.cli.sources import Sources, source_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import FileUnwritable, InvalidTarget, ObjectMissing, RecordedMissing
 from datomfs.layout import SHORT_VERSION_DIGITS, parse_target, short_version
@@ -20,26 +20,18 @@ if TYPE_CHECKING:
     from datomfs.model.history import HistoryEntry
     from datomfs.store.base import ObjectInfo
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _SHOWN_METADATA = (
     "table_type", "nrow", "ncol", "colnames", "size_bytes", "hash_algo", "custom", "parents", "source_lineage",
 )  # fmt: skip
 """What `show` tells of a metadata document in text, beside what the history says."""
 
 
-def store_options(command: F) -> F:
-    """The two options that name one project without a configuration."""
-    command = click.option("--project", "project_name", help="The name of the project in --store.")(command)
-    return click.option("--store", "store_url", help="Read this store: a folder, or s3://bucket/prefix.")(command)
-
-
 @click.command()
 @click.argument("project", required=False)
-@store_options
+@source_options
 @json_option
 @click.pass_obj
-def ls(session: Session, project: str | None, store_url: str | None, project_name: str | None, as_json: bool) -> None:
+def ls(session: Session, project: str | None, sources: Sources, as_json: bool) -> None:
     """List the projects, or the tables of one PROJECT.
 
     The size is that of the current version, as its writer noted it.
@@ -48,8 +40,8 @@ def ls(session: Session, project: str | None, store_url: str | None, project_nam
     Example: datomfs ls STUDY_001
              datomfs ls --store /data/study1 --project STUDY_001
     """
-    portfolio = session.portfolio(store_url, project_name)
-    chosen = project or project_name
+    portfolio = session.portfolio(sources)
+    chosen = project or sources.project
     if chosen is None:
         projects = [{"project": name, "location": portfolio.location(name).url} for name in portfolio.projects]
         emit_rows(projects, ("project", "location"), as_json=as_json)
@@ -74,12 +66,10 @@ def ls(session: Session, project: str | None, store_url: str | None, project_nam
 @click.command()
 @click.argument("target")
 @click.option("-n", "count", type=click.IntRange(min=1), help="Only the newest N versions.")
-@store_options
+@source_options
 @json_option
 @click.pass_obj
-def history(
-    session: Session, target: str, count: int | None, store_url: str | None, project_name: str | None, as_json: bool
-) -> None:
+def history(session: Session, target: str, count: int | None, sources: Sources, as_json: bool) -> None:
     """List the versions of a table, newest first.
 
     TARGET is PROJECT/TABLE. The current version is marked: after a revert it is not the newest.
@@ -89,7 +79,7 @@ def history(
     """
     if parse_target(target).version is not None:
         raise InvalidTarget(target, "PROJECT/TABLE")
-    _, table = _read_table(session, target, store_url, project_name)
+    _, table = _read_table(session, target, sources)
     current = table.current
     rows: list[Record] = [
         {**_entry_record(entry), "current": current is not None and entry.version == current.version}
@@ -111,10 +101,10 @@ def history(
 
 @click.command()
 @click.argument("target")
-@store_options
+@source_options
 @json_option
 @click.pass_obj
-def show(session: Session, target: str, store_url: str | None, project_name: str | None, as_json: bool) -> None:
+def show(session: Session, target: str, sources: Sources, as_json: bool) -> None:
     """Show what is known of one version of a table.
 
     TARGET is PROJECT/TABLE for the current version, or PROJECT/TABLE@VERSION.
@@ -122,7 +112,7 @@ def show(session: Session, target: str, store_url: str | None, project_name: str
     \b
     Example: datomfs show STUDY_001/dm@8a3b21cc
     """
-    catalog, table, version = _resolve(session, target, store_url, project_name)
+    catalog, table, version = _resolve(session, target, sources)
     current = version.entry == table.current
     snapshot = table.metadata if current else catalog.read_snapshot(version)
     record = {
@@ -140,10 +130,10 @@ def show(session: Session, target: str, store_url: str | None, project_name: str
 
 @click.command()
 @click.argument("target")
-@store_options
+@source_options
 @json_option
 @click.pass_obj
-def resolve(session: Session, target: str, store_url: str | None, project_name: str | None, as_json: bool) -> None:
+def resolve(session: Session, target: str, sources: Sources, as_json: bool) -> None:
     """Tell where the bytes of a version lie.
 
     TARGET is PROJECT/TABLE[@VERSION]. Gives the address of the object in the store, its shas, and its size.
@@ -151,7 +141,7 @@ def resolve(session: Session, target: str, store_url: str | None, project_name: 
     \b
     Example: datomfs resolve STUDY_001/dm@8a3b21cc --json
     """
-    catalog, _, version = _resolve(session, target, store_url, project_name)
+    catalog, _, version = _resolve(session, target, sources)
     info = _payload(catalog, version)
     emit_record({**_version_record(catalog, version), "size_bytes": info.size}, as_json=as_json)
 
@@ -159,12 +149,10 @@ def resolve(session: Session, target: str, store_url: str | None, project_name: 
 @click.command()
 @click.argument("target")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The file to write.")
-@store_options
+@source_options
 @json_option
 @click.pass_obj
-def get(
-    session: Session, target: str, output: Path, store_url: str | None, project_name: str | None, as_json: bool
-) -> None:
+def get(session: Session, target: str, output: Path, sources: Sources, as_json: bool) -> None:
     """Copy a version to a file.
 
     TARGET is PROJECT/TABLE[@VERSION]. The file appears when it is complete and proven to be the recorded bytes; a file
@@ -176,7 +164,7 @@ def get(
     from datomfs.cache.download import fetch_proven
     from datomfs.cache.proof import Recorded
 
-    catalog, _, version = _resolve(session, target, store_url, project_name)
+    catalog, _, version = _resolve(session, target, sources)
     info = _payload(catalog, version)
     recorded = Recorded(version.entry.parquet_sha, version.entry.data_sha)
     proven = fetch_proven(catalog.store, info, recorded, _check_output(output))
@@ -184,18 +172,14 @@ def get(
     emit_record({**record, "verified": "full" if proven else "unrecorded"}, as_json=as_json)
 
 
-def _resolve(
-    session: Session, target: str, store_url: str | None, project_name: str | None
-) -> tuple[Catalog, Table, TableVersion]:
-    catalog, table = _read_table(session, target, store_url, project_name)
+def _resolve(session: Session, target: str, sources: Sources) -> tuple[Catalog, Table, TableVersion]:
+    catalog, table = _read_table(session, target, sources)
     return catalog, table, table.resolve(parse_target(target).version)
 
 
-def _read_table(
-    session: Session, target: str, store_url: str | None, project_name: str | None
-) -> tuple[Catalog, Table]:
+def _read_table(session: Session, target: str, sources: Sources) -> tuple[Catalog, Table]:
     parsed = parse_target(target)
-    catalog = session.portfolio(store_url, project_name).catalog(parsed.project)
+    catalog = session.portfolio(sources).catalog(parsed.project)
     table = catalog.read_table(parsed.table)
     catalog.check_project(table)
     return catalog, table

@@ -46,11 +46,20 @@ def show_config(session: Session, as_json: bool) -> None:
 
 
 def _project_rows(loaded: Config) -> list[Record]:
-    """The store of each project, and what it sets otherwise than the defaults of all buckets."""
+    """The places of each project, and what it and gov storage set otherwise than the defaults of all buckets."""
     defaults, origin = asdict(loaded.s3), str(loaded.path)
-    rows: list[Record] = []
+    rows: list[Record] = [
+        {"setting": f"gov.s3.{key}", "value": value, "origin": origin}
+        for key, value in asdict(loaded.gov_s3).items()
+        if value != defaults[key]
+    ]
     for name, project in loaded.projects.items():
-        rows.append({"setting": f"project.{name}.store", "value": project.location.url, "origin": origin})
+        named = {"store": project.location.url if project.location else None, "repo": project.repo}
+        rows += [
+            {"setting": f"project.{name}.{key}", "value": value, "origin": origin}
+            for key, value in named.items()
+            if value is not None
+        ]
         rows += [
             {"setting": f"project.{name}.s3.{key}", "value": value, "origin": origin}
             for key, value in asdict(project.s3).items()
@@ -60,4 +69,6 @@ def _project_rows(loaded: Config) -> list[Record]:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or None
     return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -14,8 +14,8 @@ import click
 
 from datomfs.cli.output import Record, SizeOption, emit_failures, emit_rows, json_option, worst_code
 from datomfs.cli.progress import progress_bar
-from datomfs.cli.read import store_options
 from datomfs.cli.selected import Chosen, Failure, choose, parse_targets, read_scripts, short_label
+from datomfs.cli.sources import Sources, source_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import CacheFull, DatomfsError, NotFound
 from datomfs.layout import SHORT_VERSION_DIGITS
@@ -49,7 +49,7 @@ def cache_options(command: F) -> F:
 @click.option("--script", "are_scripts", is_flag=True, help="The targets are scripts (R, SAS, Python) to look through.")
 @click.option("--pin", "pinned", is_flag=True, help="Pin what is named.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would come.")
-@store_options
+@source_options
 @cache_options
 @json_option
 @click.pass_obj
@@ -59,8 +59,7 @@ def warm(
     are_scripts: bool,
     pinned: bool,
     dry_run: bool,
-    store_url: str | None,
-    project_name: str | None,
+    sources: Sources,
     cache_dir: Path | None,
     cache_size: int | None,
     as_json: bool,
@@ -76,7 +75,7 @@ def warm(
     Example: datomfs cache warm STUDY_001/dm STUDY_002@2026-03-31
              datomfs cache warm --script tables.R listings.sas
     """
-    portfolio = session.portfolio(store_url, project_name)
+    portfolio = session.portfolio(sources)
     if are_scripts:
         selections, failures = read_scripts(targets, portfolio.projects)
     else:
@@ -96,7 +95,7 @@ def warm(
 @click.command()
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 @click.option("--no-warm", is_flag=True, help="Do not bring them now: keep them once somebody has read them.")
-@store_options
+@source_options
 @cache_options
 @json_option
 @click.pass_obj
@@ -104,8 +103,7 @@ def pin(
     session: Session,
     targets: tuple[str, ...],
     no_warm: bool,
-    store_url: str | None,
-    project_name: str | None,
+    sources: Sources,
     cache_dir: Path | None,
     cache_size: int | None,
     as_json: bool,
@@ -119,7 +117,7 @@ def pin(
     Example: datomfs cache pin STUDY_001@2026-03-31
     """
     selections, failures = parse_targets(targets)
-    chosen, not_found = choose(session.portfolio(store_url, project_name), selections, time.time_ns())
+    chosen, not_found = choose(session.portfolio(sources), selections, time.time_ns())
     with closing(session.payload_reader(cache_dir=cache_dir, cache_size=cache_size)) as reader:
         plans = _plan(reader, chosen)
         _pin(reader, plans)

@@ -17,11 +17,14 @@ from datomfs.model.names import check_name
 if TYPE_CHECKING:
     from datomfs.cache.folder import CacheFolder
     from datomfs.cache.reader import PayloadReader
-    from datomfs.catalog.portfolio import Portfolio
+    from datomfs.catalog.documents import Documents
+    from datomfs.catalog.portfolio import Governed, Portfolio
+    from datomfs.cli.sources import Sources
     from datomfs.config import Config
     from datomfs.model.s3 import S3Settings
     from datomfs.repo.data_repo import DataRepo
-    from datomfs.store.base import Store
+    from datomfs.repo.mirror import Mirror
+    from datomfs.store.base import ReadableStore, Store
 
 _DEFAULT_REGION = "us-east-1"  # what R datom takes where none is named (format.md §11)
 
@@ -42,6 +45,9 @@ class Session:
 
     def open_store(self, project: str, location: Location) -> Store:
         """The store of a project at a location, under the project's own settings where it has some."""
+        return self._open_store(location, self._s3_settings(project))
+
+    def _open_store(self, location: Location, settings: S3Settings) -> Store:
         if location.backend == "local":
             from datomfs.store.local import LocalStore
 
@@ -50,7 +56,6 @@ class Session:
         from datomfs.store.s3 import S3Store
         from datomfs.store.s3_stream import STALL_S
 
-        settings = self._s3_settings(project)
         # Whoever waits for a silent answer no longer than `stall_s` is to see what a second and a third attempt bring.
         stall_s = min(STALL_S, self.config.stall_s / 3)
         return S3Store(location, settings, aws_session(settings), stall_s=stall_s)
@@ -68,21 +73,66 @@ class Session:
             return location
         return parse_store_url(url, self._s3_settings(project).region or _DEFAULT_REGION)
 
-    def portfolio(self, store_url: str | None, project: str | None) -> Portfolio:
-        """The projects a reading command looks at: one named by options, else those of the configuration."""
+    def portfolio(self, sources: Sources) -> Portfolio:
+        """The projects a reading command looks at: one named by options, else what governs, and the configuration's."""
         from datomfs.catalog.portfolio import Portfolio
 
-        if (store_url is None) != (project is None):
+        if (sources.store_url is None) != (sources.project is None):
             raise ConfigInvalid("--store and --project", "give both, or neither to use the configuration")
-        if store_url is not None and project is not None:
-            return Portfolio({check_name(project): parse_store_url(store_url)}, self.open_store)
+        if sources.repo_url is not None and sources.project is None:
+            raise ConfigInvalid("--repo", "it is the data repository of one project: give --store and --project too")
+
+        def open_documents(project: str, store: ReadableStore) -> Documents:
+            return self._open_documents(project, store, sources.repo_url)
+
+        if sources.store_url is not None and sources.project is not None:
+            solo = {check_name(sources.project): parse_store_url(sources.store_url)}
+            return Portfolio(solo, self.open_store, open_documents=open_documents)
         configured = self.config.projects
-        if not configured:
+        solo = {name: own.location for name, own in configured.items() if own.location is not None}
+        governed = self._governed(sources)
+        if governed is None and not solo:
             lack = "it names no project" if self.config.path.exists() else "there is no such configuration"
             raise ConfigInvalid(
-                str(self.config.path), f"{lack}; add [project.NAME] with a store, or give --store and --project"
+                str(self.config.path),
+                f"{lack}; add [gov] with a repo or a store, or [project.NAME] with a store; or give --gov-repo, "
+                "--gov-store, or --store and --project",
             )
-        return Portfolio({name: settings.location for name, settings in configured.items()}, self.open_store)
+        return Portfolio(solo, self.open_store, governed=governed, open_documents=open_documents)
+
+    def _governed(self, sources: Sources) -> Governed | None:
+        """What governs the portfolio; an option stands for all the settings say of governance."""
+        from datomfs.catalog.governance import EitherGovernance, Governance, GovRepo, GovStore
+        from datomfs.catalog.portfolio import Governed
+
+        config = self.config
+        is_typed = sources.gov_repo is not None or sources.gov_store is not None
+        repo_url = sources.gov_repo if is_typed else config.gov_repo
+        store_url = sources.gov_store if is_typed else config.gov_store
+        if repo_url is None and store_url is None:
+            return None
+        roads: list[Governance] = []
+        if repo_url is not None:
+            roads.append(GovRepo(self._mirror(repo_url)))
+        if store_url is not None:
+            location = parse_store_url(store_url, config.gov_s3.region)
+            roads.append(GovStore(self._open_store(location, config.gov_s3)))
+        governance = EitherGovernance(*roads) if len(roads) == 2 else roads[0]
+        return Governed(governance, (*config.allow_roots, *sources.allow_roots))
+
+    def _open_documents(self, project: str, store: ReadableStore, repo_url: str | None) -> Documents:
+        """The road to a project's documents: its data repository where one is named, else its store."""
+        from datomfs.catalog.documents import StoreDocuments
+        from datomfs.catalog.git_documents import GitDocuments
+
+        own = self.config.projects.get(project)
+        url = repo_url or (own.repo if own else None)
+        return GitDocuments(self._mirror(url)) if url is not None else StoreDocuments(store)
+
+    def _mirror(self, url: str) -> Mirror:
+        from datomfs.repo.mirror import Mirror
+
+        return Mirror(url, self.config.cache_path.absolute() / "git")
 
     def cache_folder(self, path: Path | None = None, size: int | None = None) -> CacheFolder:
         """The folder of the cache, under the limits of the settings where options name no other."""

@@ -16,6 +16,7 @@ from datomfs.errors import (
     DatomfsError,
     NotFound,
     PayloadResized,
+    RefForbidden,
     StoreDenied,
     VersionAmbiguous,
 )
@@ -26,6 +27,7 @@ _TABLE: tuple[tuple[type[BaseException], int], ...] = (
     (AttributeForeign, errno.EOPNOTSUPP),
     (NotFound, errno.ENOENT),
     (StoreDenied, errno.EACCES),
+    (RefForbidden, errno.EACCES),
     (PayloadResized, errno.ESTALE),
     (DatomfsError, errno.EIO),
     (NotADirectoryError, errno.ENOTDIR),

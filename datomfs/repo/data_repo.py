@@ -91,7 +91,7 @@ class DataRepo:
             clone = cls(path, Repo.init(str(path)))
             clone._configure(url)
             state = remote.fetch(clone._repo)
-            branch = _choose_branch(state.branches, state.head_branch)
+            branch = choose_branch(state.branches, state.head_branch)
             clone._follow(branch)
             for name, commit in state.branches.items():
                 clone._repo.refs[_tracking(name)] = ObjectID(commit)
@@ -378,7 +378,7 @@ def _tracking(branch: bytes) -> Ref:
     return Ref(b"refs/remotes/origin/" + branch)
 
 
-def _choose_branch(branches: Mapping[bytes, bytes], head: bytes | None) -> bytes:
+def choose_branch(branches: Mapping[bytes, bytes], head: bytes | None) -> bytes:
     """The branch a clone follows: the remote's HEAD, else one of the usual names, else the first it has."""
     if head is not None and (head in branches or not branches):
         return head

@@ -55,7 +55,7 @@ CASES: list[tuple[list[str], int, list[str]]] = [
     (["history", "STUDY_002/dm", "--store", "{store}", "--project", "STUDY_002"], 3, ["holds 'STUDY_001'"]),
     (["get", "STUDY_002/dm", "-o", "x", "--store", "{store}", "--project", "STUDY_002"], 3, ["holds 'STUDY_001'"]),
     # configurations
-    (["ls"], 2, ["config.toml: there is no such configuration; add [project.NAME] with a store"]),
+    (["ls"], 2, ["config.toml: there is no such configuration; add [gov] with a repo or a store, or [project.NAME]"]),
     (["--config", "nope.toml", "ls"], 3, ["no file nope.toml"]),
     (["--config", "{empty}", "ls"], 2, ["it cannot be read: Is a directory"]),
     (["--config", "{store}/datom/.metadata/manifest.json", "ls"], 2, ["it is not TOML"]),
@@ -83,7 +83,7 @@ def test_bad_input_gets_one_message_and_the_way_out(
 
 
 CONFIGURATIONS = {
-    "unknown section": ("[gov]\n", "unknown section [gov]"),
+    "unknown section": ("[governance]\n", "unknown section [governance]"),
     "unknown key": ("[mount]\nrefresh = 1\n", "unknown key 'refresh' in [mount]"),
     "bad TOML": ("[mount\n", "it is not TOML"),
     "bad value": ("[mount]\nrefresh_s = -1\n", "-1 is not a number of seconds above 0"),
