@@ -1,0 +1,77 @@
+"""The mountpoint, which lists projects, and a project: its tables, each a link and a directory."""
+
+from __future__ import annotations
+
+from datomfs.errors import ProjectNotFound, TableNotFound
+from datomfs.layout import SHORT_VERSION_DIGITS, parse_table_link_name, table_link_name, version_file_name
+from datomfs.vfs.nodes import Node, ProjectDir, Root, TableDir, TableLink
+from datomfs.vfs.room import Entries, Listings
+from datomfs.vfs.source import Current, ProjectView, Source
+
+
+class PortfolioRoom:
+    """The root."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def find(self, directory: Root, name: str) -> Node | None:
+        """The project of that name."""
+        return ProjectDir(name) if name in await self._source.projects() else None
+
+    async def entries(self, directory: Root) -> Entries:
+        """All projects."""
+        return [(name, ProjectDir(name)) for name in await self._source.projects()]
+
+
+class ProjectRoom:
+    """Projects."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._listings: Listings[ProjectDir] = Listings()
+
+    async def find(self, directory: ProjectDir, name: str) -> Node | None:
+        """A table, as a directory or as the link to its current version."""
+        tables = (await self._source.project(directory.project)).tables
+        if name in tables:
+            return TableDir(directory.project, name)
+        table = parse_table_link_name(name)
+        return TableLink(directory.project, table) if table is not None and table in tables else None
+
+    async def entries(self, directory: ProjectDir) -> Entries:
+        """All tables, twice each."""
+        view = await self._source.project(directory.project)
+        return self._listings.of(directory, view, lambda: _list(directory.project, view))
+
+    def current(self, project: str, table: str) -> Current:
+        """The current version of a table, as was last read; a node of a table exists only after that.
+
+        Raises TableNotFound for one that has gone since.
+        """
+        view = self._source.known_project(project)
+        if view is None:
+            raise ProjectNotFound(project, "it is not known yet")
+        if table not in view.tables:
+            raise TableNotFound(project, table)
+        return view.tables[table]
+
+    def target(self, link: TableLink) -> str:
+        """The link's text, `TABLE/@VERSION.parquet`, with as many digits as tell the version.
+
+        A table that was never looked into gets the usual 8 digits: to list a thousand tables must not read a thousand
+        histories. Should 8 not be enough, following the link reads the history and says so, and from then on the link
+        has more (docs/decisions/0005).
+        """
+        current = self.current(link.project, link.table).version
+        known = self._source.known_table(link.project, link.table)
+        digits = known.short(current) if known else current[:SHORT_VERSION_DIGITS]
+        return f"{link.table}/{version_file_name(digits)}"
+
+
+def _list(project: str, view: ProjectView) -> Entries:
+    return [
+        entry
+        for table in sorted(view.tables)
+        for entry in ((table, TableDir(project, table)), (table_link_name(table), TableLink(project, table)))
+    ]
