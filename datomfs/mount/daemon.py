@@ -15,6 +15,7 @@ import trio
 from datomfs.cache.reader import PayloadReader
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import MountFailed
+from datomfs.mount.allocator import limit_arenas
 from datomfs.mount.live_source import LiveSource
 from datomfs.mount.operations import DatomOperations
 from datomfs.mount.read_ahead import limit_read_ahead
@@ -62,6 +63,7 @@ def serve(
                     log.info("unmounted %s", mountpoint)
                 nursery.cancel_scope.cancel()
 
+    limit_arenas()
     try:
         trio.run(run)
     except ExceptionGroup as group:
