@@ -22,6 +22,9 @@ from datomfs.model.names import check_name
 from datomfs.model.s3 import S3Settings
 from datomfs.model.sizes import Size, parse_size
 
+_LEAST_MEMORY = 8 << 20
+"""Pieces of 1 MiB, and several to a read: with less, those of two readers could push each other out for good."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -271,6 +274,13 @@ def _parse_capacity(value: Any) -> Size:
     return size
 
 
+def _parse_memory(value: Any) -> Size:
+    size = parse_size(value)
+    if size < _LEAST_MEMORY:
+        raise ValueError(f"{value!r} is too little: a single read may need {_LEAST_MEMORY >> 20} MiB in flight")
+    return size
+
+
 def _parse_folder(value: Any) -> Path:
     return Path(_anchored(_parse_text(value))).expanduser()
 
@@ -325,7 +335,7 @@ _SETTINGS: Mapping[tuple[str, str], tuple[Any, Callable[[Any], Any]]] = {
     ("cache", "path"): (lambda: str(platformdirs.user_cache_path("datomfs")), _parse_folder),
     ("cache", "size"): ("50GiB", _parse_capacity),
     ("cache", "min_free"): ("1GiB", parse_size),
-    ("cache", "memory"): ("128MiB", _parse_capacity),
+    ("cache", "memory"): ("128MiB", _parse_memory),
     ("cache", "group_readable"): (False, _parse_flag),
     ("mount", "refresh_s"): (60, _parse_seconds),
     ("mount", "stall_s"): (30, _parse_seconds),

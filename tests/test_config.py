@@ -112,9 +112,9 @@ def test_home_stands_for_itself_in_the_cache_path(file: Path, tmp_path: Path, mo
 
 
 def test_sizes_in_the_file_are_bytes_or_have_a_unit(file: Path) -> None:
-    file.write_text("[cache]\nsize = 1000000\nmin_free = 0\nmemory = '1.5MiB'\n", encoding="utf-8")
+    file.write_text("[cache]\nsize = 1000000\nmin_free = 0\nmemory = '10.5MiB'\n", encoding="utf-8")
     config = load_config(file, {})
-    assert (1000000, 0, 3 << 19) == (config.cache_size, config.cache_min_free, config.cache_memory)
+    assert (1000000, 0, 21 << 19) == (config.cache_size, config.cache_min_free, config.cache_memory)
 
 
 # -- projects ------------------------------------------------------------------------------------------------------
@@ -226,7 +226,8 @@ def test_home_stands_for_itself_in_a_store(file: Path, tmp_path: Path, monkeypat
         ("[cache]\npath = 5\n", "5 is not a text"),
         ("[cache]\nsize = 0\n", "0 is no room at all; it must be above 0"),
         ("[cache]\nsize = '0GiB'\n", "'0GiB' is no room at all"),
-        ("[cache]\nmemory = 0\n", "0 is no room at all"),
+        ("[cache]\nmemory = 0\n", "0 is too little: a single read may need 8 MiB in flight"),
+        ("[cache]\nmemory = '7MiB'\n", "'7MiB' is too little"),
         ("[cache]\nsize = -1\n", "-1 is not a size between 0 and"),
         ("[cache]\nmin_free = '-1GiB'\n", "'-1GiB' is not a size: write bytes, or a number and a unit such as 50GiB"),
         ("[cache]\nsize = '50G'\n", "'50G' has an unknown unit 'G'; known are B, KiB,"),

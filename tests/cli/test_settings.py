@@ -55,11 +55,11 @@ def test_the_default_file_is_named_when_it_is_there(datomfs: Datomfs) -> None:
 def test_sizes_are_bytes_for_programs_and_have_units_for_people(
     datomfs: Datomfs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DATOMFS_CACHE_MEMORY", "1500000")
+    monkeypatch.setenv("DATOMFS_CACHE_MEMORY", "15500000")
     values = {line.split()[0]: line.split()[1] for line in datomfs("config", "show").lines}
-    assert ("50GiB", "1GiB", "1500KB") == tuple(values[f"cache.{key}"] for key in ("size", "min_free", "memory"))
+    assert ("50GiB", "1GiB", "15500KB") == tuple(values[f"cache.{key}"] for key in ("size", "min_free", "memory"))
     assert (50 << 30, "default") == told(datomfs)["cache.size"]
-    assert (1500000, "DATOMFS_CACHE_MEMORY") == told(datomfs)["cache.memory"]
+    assert (15500000, "DATOMFS_CACHE_MEMORY") == told(datomfs)["cache.memory"]
 
 
 def test_text_reads_like_words(datomfs: Datomfs) -> None:
