@@ -41,6 +41,11 @@ class Location:
         return f"{prefix}/datom/" if prefix else "datom/"
 
 
+def is_bucket(text: str) -> bool:
+    """Whether a text may be the name of a bucket, and leads nowhere else as a part of a URL."""
+    return _BUCKET.fullmatch(text) is not None
+
+
 def parse_store_url(url: str, region: str | None = None) -> Location:
     """The location a user names as `s3://bucket[/prefix]` or as a folder. Raises ConfigInvalid.
 
@@ -49,7 +54,7 @@ def parse_store_url(url: str, region: str | None = None) -> Location:
     """
     if url.startswith("s3://"):
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        if _BUCKET.fullmatch(bucket) is None:
+        if not is_bucket(bucket):
             raise ConfigInvalid("store s3://…", "no bucket is named; write s3://bucket or s3://bucket/prefix")
         return Location("s3", bucket, prefix.strip("/") or None, region)
     folder = url.removeprefix("file://")

@@ -13,7 +13,7 @@ from typing import cast
 from datomfs.errors import DocumentInvalid
 from datomfs.model.fields import find_text, get_text, parse_object
 from datomfs.model.jsonlite import Json
-from datomfs.model.location import Backend, Location
+from datomfs.model.location import Backend, Location, is_bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +48,15 @@ def parse_ref(data: bytes, where: str) -> Ref:
 
 
 def _parse_location(fields: Mapping[str, Json], where: str) -> Location:
-    root = get_text(fields, "root", where)
-    if "\0" in root or "\0" in (find_text(fields, "prefix", where) or ""):
-        raise DocumentInvalid(where, "root or prefix holds a NUL")
+    root, prefix = get_text(fields, "root", where), find_text(fields, "prefix", where)
     backend = get_text(fields, "type", where)
     if backend not in ("s3", "local"):
         raise DocumentInvalid(where, f"type is {backend!r}, neither s3 nor local")
-    if backend == "s3" and "/" in root:
+    if backend == "s3" and not is_bucket(root):
         raise DocumentInvalid(where, "root is no bucket")
-    return Location(
-        cast("Backend", backend), root, find_text(fields, "prefix", where), find_text(fields, "region", where)
-    )
+    if backend == "s3" and not {".", ".."}.isdisjoint((prefix or "").split("/")):
+        raise DocumentInvalid(where, "prefix leads out of the bucket")
+    return Location(cast("Backend", backend), root, prefix, find_text(fields, "region", where))
 
 
 def _find_past(fields: Mapping[str, Json], where: str) -> PastLocation | None:
