@@ -134,13 +134,13 @@ class Catalog:
         self.store = store
         self.documents = documents or StoreDocuments(store)
 
-    def refresh(self) -> None:
-        """See to it that what is read from now on is no older than now, and comes from where the project lies now.
-
-        Raises AccessError, and what reading the ref of a governed project raises.
-        """
+    def follow(self) -> None:
+        """Be where the project lies, as far as governance is known. Raises what reading its ref raises."""
         if isinstance(self.store, FollowingStore):
             self.store.follow()
+
+    def refresh(self) -> None:
+        """See to it that documents read from now on are no older than now. Raises AccessError."""
         self.documents.refresh()
 
     def read_manifest(self) -> Manifest:

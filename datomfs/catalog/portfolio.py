@@ -6,23 +6,17 @@ another: nothing here looks at more than the project it is asked for.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 
 from datomfs.catalog.catalog import Catalog
 from datomfs.catalog.documents import Documents, StoreDocuments
 from datomfs.catalog.following import FollowingStore
 from datomfs.catalog.governance import Governance
-from datomfs.errors import ObjectMissing, ProjectNotFound, RefForbidden, RefMissing
-from datomfs.layout import REF_FILE
+from datomfs.catalog.governed import Governed
+from datomfs.errors import ProjectNotFound
 from datomfs.model.location import Location
-from datomfs.model.ref import Ref, parse_ref
 from datomfs.store.base import ReadableStore
-
-log = logging.getLogger(__name__)
 
 _SHOWN = 10
 """How many names an error lists."""
@@ -33,36 +27,6 @@ OpenDocuments = Callable[[str, ReadableStore], Documents]
 
 def _mirrored(project: str, store: ReadableStore) -> Documents:
     return StoreDocuments(store)
-
-
-@dataclass(frozen=True, slots=True)
-class Governed:
-    """What governs a portfolio, and the folders below which a ref may point on this machine.
-
-    Refs come from a repository that many may write to: a folder that none of `allow_roots` holds is not followed.
-    """
-
-    governance: Governance
-    allow_roots: Sequence[Path] = ()
-
-    def read_ref(self, project: str) -> Ref:
-        """Where a project lies. Raises RefMissing, RefForbidden, DocumentInvalid, AccessError."""
-        where = self.governance.where(project, REF_FILE)
-        try:
-            ref = parse_ref(self.governance.get(project, REF_FILE), where)
-        except ObjectMissing as error:
-            raise RefMissing(project, where) from error
-        if ref.current.backend == "local":
-            self._check_folder(project, ref.current, where)
-        return ref
-
-    def _check_folder(self, project: str, location: Location, where: str) -> None:
-        # What the place really is: a link or `..` in it must not lead out of what the user named.
-        place = Path(location.root, location.namespace)
-        if not Path(location.root).is_absolute() or not any(
-            place.resolve().is_relative_to(root.resolve()) for root in self.allow_roots
-        ):
-            raise RefForbidden(project, location.url, where)
 
 
 class Portfolio:
@@ -99,12 +63,8 @@ class Portfolio:
         """
         if self._governed is None:
             return
-        self._governed.governance.refresh()
-        registered = tuple(self._governed.governance.projects())
-        with self._lock:
-            self._registered = registered
-            for project in self._catalogs.keys() - set(registered) - self._solo.keys():
-                del self._catalogs[project]
+        self._governed.refresh()
+        self._register(self._governed.governance.projects())
 
     @property
     def projects(self) -> tuple[str, ...]:
@@ -133,7 +93,26 @@ class Portfolio:
         with self._lock:
             return self._catalogs.setdefault(project, catalog)
 
+    def is_governed(self, project: str) -> bool:
+        """Whether a project lies where its ref says, and not where the configuration does."""
+        return self._governed is not None and project not in self._solo
+
     def _open(self, project: str) -> ReadableStore:
-        if project in self._solo or self._governed is None:
+        if not self.is_governed(project):
             return self._open_store(project, self.location(project))
-        return FollowingStore(lambda: self.location(project), lambda location: self._open_store(project, location))
+        return FollowingStore(
+            lambda: self.location(project),
+            lambda location: self._open_store(project, location),
+            ask_anew=self._ask_anew,
+        )
+
+    def _ask_anew(self) -> None:
+        if self._governed is not None:
+            self._governed.refresh()
+
+    def _register(self, projects: Sequence[str]) -> None:
+        registered = tuple(projects)
+        with self._lock:
+            self._registered = registered
+            for project in self._catalogs.keys() - set(registered) - self._solo.keys():
+                del self._catalogs[project]

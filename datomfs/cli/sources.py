@@ -65,7 +65,8 @@ def source_options(command: F) -> F:
     ) -> Any:
         if config_path is not None:
             click.get_current_context().obj.config_path = config_path
-        sources = Sources(store_url, project_name, repo_url, gov_repo, gov_store, allow_roots)
+        roots = tuple(root.expanduser().absolute() for root in allow_roots)
+        sources = Sources(store_url, project_name, repo_url, gov_repo, gov_store, roots)
         return command(*args, sources=sources, **others)
 
     decorated: Any = gathered

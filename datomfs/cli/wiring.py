@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datomfs.cache.folder import CacheFolder
     from datomfs.cache.reader import PayloadReader
     from datomfs.catalog.documents import Documents
-    from datomfs.catalog.portfolio import Governed, Portfolio
+    from datomfs.catalog.governed import Governed
+    from datomfs.catalog.portfolio import Portfolio
     from datomfs.cli.sources import Sources
     from datomfs.config import Config
     from datomfs.model.s3 import S3Settings
@@ -81,6 +82,8 @@ class Session:
             raise ConfigInvalid("--store and --project", "give both, or neither to use the configuration")
         if sources.repo_url is not None and sources.project is None:
             raise ConfigInvalid("--repo", "it is the data repository of one project: give --store and --project too")
+        if sources.project is not None and (sources.gov_repo or sources.gov_store):
+            raise ConfigInvalid("--store", "one project by its store, or many through --gov-repo and --gov-store")
 
         def open_documents(project: str, store: ReadableStore) -> Documents:
             return self._open_documents(project, store, sources.repo_url)
@@ -103,7 +106,7 @@ class Session:
     def _governed(self, sources: Sources) -> Governed | None:
         """What governs the portfolio; an option stands for all the settings say of governance."""
         from datomfs.catalog.governance import EitherGovernance, Governance, GovRepo, GovStore
-        from datomfs.catalog.portfolio import Governed
+        from datomfs.catalog.governed import Governed
 
         config = self.config
         is_typed = sources.gov_repo is not None or sources.gov_store is not None

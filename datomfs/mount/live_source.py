@@ -20,7 +20,7 @@ from datomfs.cache.reader import SMALL, PayloadReader
 from datomfs.cache.standing import Verified
 from datomfs.catalog.catalog import Catalog, TableVersions
 from datomfs.catalog.portfolio import Portfolio
-from datomfs.errors import DatomfsError, RecordedMissing, TableNotFound
+from datomfs.errors import AccessError, DatomfsError, RecordedMissing, TableNotFound
 from datomfs.layout import payload_key
 from datomfs.model.manifest import Manifest
 from datomfs.model.timestamps import parse_timestamp_ns
@@ -40,6 +40,8 @@ _AHEAD = 12
 """How many payloads that nobody has asked for yet are brought at once."""
 _FRESH_S = 1.0
 """How young a view must be to count as just read, when somebody asks for a version it does not have."""
+_GOVERNED_S = 5.0
+"""How old what governance says may be when a project is read: many are read one after another, and move seldom."""
 _MOST_PROJECTS = 10_000
 _MOST_TABLES = 2_000
 _MOST_LISTINGS = 16
@@ -220,6 +222,8 @@ class LiveSource:
         return self._portfolio.projects
 
     async def _read_project(self, project: str) -> ProjectView:
+        if self._portfolio.is_governed(project) and await self._ask_governance():
+            await self._work.in_thread(lambda: self._portfolio.catalog(project).follow())
         manifest = await self._work.in_thread(self._read_manifest, project)
         self._version_counts[project] = sum(row.version_count or 0 for row in manifest.rows.values())
         tables = {
@@ -228,6 +232,16 @@ class LiveSource:
             if row.kind == "table"
         }
         return ProjectView(tables, parse_timestamp_ns(manifest.updated_at))
+
+    async def _ask_governance(self) -> bool:
+        """Whether governance could be asked a moment ago: while it is away, projects stay where they are known."""
+        known = self._names.find(None)
+        if known is not None and not known.away and trio.current_time() >= known.began_s + _GOVERNED_S:
+            self._names.expire(None)
+        with suppress(AccessError):  # a project that is not known yet tells the reason when it is opened
+            await self.projects()
+        known = self._names.find(None)
+        return known is not None and not known.away
 
     def _read_manifest(self, project: str) -> Manifest:
         catalog = self._portfolio.catalog(project)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import trio
 from cachetools import LRUCache
 
-from datomfs.errors import AccessError
+from datomfs.errors import AccessError, RefForbidden
 from datomfs.mount.single_flight import Progress
 from datomfs.mount.work import Work
 
@@ -87,6 +87,8 @@ class Views(Generic[K, T]):
         stall_s = min(_PATIENCE_S, self._work.stall_s) if known is not None and known.away else self._work.stall_s
         try:
             return await self._work.once((id(self), key), read_and_keep, what, stall_s=stall_s)
+        except RefForbidden:
+            raise  # nothing is away: somebody points to where nobody is to be led
         except AccessError as error:
             if known is None:
                 raise
