@@ -116,6 +116,11 @@ class Config:
         return bool(self.settings["mount.list_versions"].value)
 
     @property
+    def allow_other(self) -> bool:
+        """Whether other users than the one who mounts may read the mount."""
+        return bool(self.settings["mount.allow_other"].value)
+
+    @property
     def verify(self) -> str:
         """When bytes are served: `strict`, after their proof; `deferred`, before it (design.md §3)."""
         return str(self.settings["mount.verify"].value)
@@ -340,5 +345,6 @@ _SETTINGS: Mapping[tuple[str, str], tuple[Any, Callable[[Any], Any]]] = {
     ("mount", "refresh_s"): (60, _parse_seconds),
     ("mount", "stall_s"): (30, _parse_seconds),
     ("mount", "list_versions"): (False, _parse_flag),
+    ("mount", "allow_other"): (False, _parse_flag),
     ("mount", "verify"): ("strict", _parse_choice("strict", "deferred")),
 }

@@ -23,7 +23,7 @@
     │   └── DirectoryNotEmpty  RemoteNotEmpty  NamespaceOccupied
     └── MountError                        9      see the hint
         ├── MountpointMissing  MountpointNotEmpty  MountpointBusy  NotMounted  UnmountBusy
-        └── FuseMissing  MountExtraMissing  MountFailed
+        └── FuseMissing  MountExtraMissing  MountFailed  AllowOtherForbidden
 
 Errors carry fields; their text is made here and nowhere else: `message` says what is wrong and where, `hint` the
 way out. Both are templates over the fields. No field ever holds a secret.
@@ -765,6 +765,15 @@ class MountExtraMissing(MountError):
     module: str
     message = "mounting needs the Python package {module}, which is not installed"
     hint = "Install it with: pip install 'datomfs[mount]'"
+
+
+@dataclass(eq=False)
+class AllowOtherForbidden(MountError):
+    """Somebody who is not root wants to let others into their mount, and root has not allowed that."""
+
+    path: str
+    message = "others may not be let into a mount: {path} has no line `user_allow_other`"
+    hint = "Have root add that line, mount as root, or mount without --allow-other."
 
 
 @dataclass(eq=False)

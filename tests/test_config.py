@@ -82,6 +82,7 @@ def test_every_setting_has_a_variable_of_its_name(file: Path, tmp_path: Path) ->
         "mount.refresh_s": "1.5",
         "mount.stall_s": "2",
         "mount.list_versions": "yes",
+        "mount.allow_other": "yes",
         "mount.verify": "deferred",
     }
     variables = {f"DATOMFS_{name.replace('.', '_').upper()}": value for name, value in values.items()}
@@ -90,6 +91,7 @@ def test_every_setting_has_a_variable_of_its_name(file: Path, tmp_path: Path) ->
     assert set(variables) == {setting.origin for setting in config.settings.values()}
     assert config.s3 == S3Settings("http://127.0.0.1:8333", "eu-central-1", "acme", "path", "/etc/ssl/acme.pem", True)
     assert (tmp_path, 1.5, 2.0, True) == (config.cache_path, config.refresh_s, config.stall_s, config.list_versions)
+    assert config.allow_other
     assert (2 * 10**12, 0, 64 << 20) == (config.cache_size, config.cache_min_free, config.cache_memory)
     assert (True, "deferred") == (config.cache_group_readable, config.verify)
 
@@ -203,7 +205,7 @@ def test_home_stands_for_itself_in_a_store(file: Path, tmp_path: Path, monkeypat
         ("[gov.s3]\nregion = 5\n", "[gov.s3]: 5 is not a text"),
         (
             "[mount]\nrefresh = 5\n",
-            "unknown key 'refresh' in [mount]; known are list_versions, refresh_s, stall_s, verify",
+            "unknown key 'refresh' in [mount]; known are allow_other, list_versions, refresh_s, stall_s, verify",
         ),
         ("[s3]\nsecret_access_key = 'x'\n", "unknown key 'secret_access_key' in [s3]"),
         ("mount = 5\n", "[mount] is not a section"),

@@ -26,6 +26,7 @@ from datomfs.errors import MountExtraMissing
 @click.option(
     "--verify", type=click.Choice(["strict", "deferred"]), help="When bytes are served: after their proof, or before."
 )
+@click.option("--allow-other", is_flag=True, help="Let all users of this machine read the mount.")
 @click.option("--pid-file", type=click.Path(path_type=Path), help="Where the daemon's pid goes.")
 @click.option("--log-file", type=click.Path(path_type=Path), help="Where the daemon logs to.")
 @click.pass_obj
@@ -39,6 +40,7 @@ def mount(
     cache_dir: Path | None,
     cache_size: int | None,
     verify: str | None,
+    allow_other: bool,
     pid_file: Path | None,
     log_file: Path | None,
 ) -> None:
@@ -51,13 +53,16 @@ def mount(
     Example: datomfs mount /mnt/datom
              datomfs mount /mnt/datom --store /data/study1 --project STUDY_001
     """
-    from datomfs.mount.mountpoint import check_machine, check_mountpoint, mount_files
+    from datomfs.mount.mountpoint import check_allow_other, check_machine, check_mountpoint, mount_files
 
     mountpoint = Path(os.path.abspath(mountpoint))
     files = mount_files(mountpoint)
     pid_path, log_path = pid_file or files.pid, log_file or files.log
     portfolio = session.portfolio(sources)
+    allow_other = allow_other or session.config.allow_other
     check_machine()
+    if allow_other:
+        check_allow_other()
     check_mountpoint(mountpoint)
     if sources.project is not None:
         # One project named on the command line is all there will be to see: say now what is wrong with it.
@@ -83,6 +88,7 @@ def mount(
             refresh_s=refresh_s or session.config.refresh_s,
             stall_s=session.config.stall_s,
             list_versions=list_versions or session.config.list_versions,
+            allow_other=allow_other,
             on_ready=announce or (lambda: None),
         )
     finally:

@@ -34,6 +34,7 @@ def serve(
     refresh_s: float,
     stall_s: float,
     list_versions: bool,
+    allow_other: bool,
     on_ready: Callable[[], None],
 ) -> None:
     """Mount and answer until it is unmounted, or SIGTERM, SIGINT or SIGHUP come; `on_ready` is called when it answers.
@@ -48,8 +49,9 @@ def serve(
                 source = LiveSource(portfolio, reader, nursery, refresh_s=refresh_s, stall_s=stall_s)
                 tree = Tree(source, refresh_s=refresh_s, list_versions=list_versions, time_ns=time.time_ns())
                 operations = DatomOperations(tree, os.getuid(), os.getgid())
+                options = {*pyfuse3.default_options, *_OPTIONS, *(["allow_other"] if allow_other else [])}
                 try:
-                    pyfuse3.init(operations, str(mountpoint), {*pyfuse3.default_options, *_OPTIONS})
+                    pyfuse3.init(operations, str(mountpoint), options)
                 except RuntimeError as error:
                     raise MountFailed(str(mountpoint), str(error)) from error
                 try:

@@ -18,6 +18,7 @@ from pathlib import Path
 import platformdirs
 
 from datomfs.errors import (
+    AllowOtherForbidden,
     FuseMissing,
     MountExtraMissing,
     MountpointBusy,
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 FSTYPE = "fuse.datomfs"
 _DEVICE = Path("/dev/fuse")
+_FUSE_CONF = Path("/etc/fuse.conf")
 _MOUNTS = Path("/proc/self/mountinfo")
 _PACKAGES = ("pyfuse3", "trio")
 _UNMOUNT_TIMEOUT_S = 10
@@ -66,6 +68,18 @@ def check_machine() -> None:
             raise MountExtraMissing(package)
 
 
+def check_allow_other(fuse_conf: Path = _FUSE_CONF) -> None:
+    """Raise AllowOtherForbidden unless this user may let others into a mount (fuse(4), mount.fuse3(8))."""
+    if os.geteuid() == 0:
+        return
+    try:
+        lines = fuse_conf.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    if not any(line.partition("#")[0].strip() == "user_allow_other" for line in lines):
+        raise AllowOtherForbidden(str(fuse_conf))
+
+
 def check_mountpoint(mountpoint: Path) -> None:
     """Raise MountpointMissing, MountpointBusy or MountpointNotEmpty unless the folder is free to mount on."""
     if find_fstype(mountpoint) is not None:
@@ -85,14 +99,9 @@ def unmount(mountpoint: Path, *, lazy: bool) -> None:
     """Take a datomfs mount away and wait until its daemon is gone. Raises NotMounted, UnmountBusy, FuseMissing."""
     if find_fstype(mountpoint) != FSTYPE:
         raise NotMounted(str(mountpoint))
-    if shutil.which("fusermount3") is None:
-        raise FuseMissing("fusermount3 is not installed")
     daemon = _open_daemon(mountpoint)
     try:
-        command = ["fusermount3", "-u", *(["-z"] if lazy else []), "--", str(_real(mountpoint))]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (no shell)
-        if result.returncode != 0:
-            raise UnmountBusy(str(mountpoint), result.stderr.strip().removeprefix("fusermount3: "))
+        detach(mountpoint, lazy=lazy)
         if daemon is not None and not lazy:
             ended, _, _ = select.select([daemon], [], [], _UNMOUNT_TIMEOUT_S)
             if not ended:
@@ -100,6 +109,16 @@ def unmount(mountpoint: Path, *, lazy: bool) -> None:
     finally:
         if daemon is not None:
             os.close(daemon)
+
+
+def detach(mountpoint: Path, *, lazy: bool) -> None:
+    """Take what is mounted there away, whoever serves it. Raises UnmountBusy, FuseMissing."""
+    if shutil.which("fusermount3") is None:
+        raise FuseMissing("fusermount3 is not installed")
+    command = ["fusermount3", "-u", *(["-z"] if lazy else []), "--", str(_real(mountpoint))]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (no shell)
+    if result.returncode != 0:
+        raise UnmountBusy(str(mountpoint), result.stderr.strip().removeprefix("fusermount3: "))
 
 
 def _real(mountpoint: Path) -> Path:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -216,6 +217,48 @@ def test_a_fuse_device_that_is_none_ends_the_daemon_with_its_reason(unmounted: M
     (log_file,) = unmounted.desk.state.glob("*.log")
     assert f"(log: {log_file})" in done.stderr
     assert [] == list(unmounted.desk.state.glob("*.pid"))
+
+
+# -- who may read --------------------------------------------------------------------------------------------------
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def reachable(tmp_path: Path) -> Iterator[Path]:
+    """A folder that every user of the machine can get to; those of pytest are closed to others."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield folder
+
+
+def read_as_nobody(path: Path) -> subprocess.CompletedProcess[bytes]:
+    """What a user without any rights gets of a file."""
+    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "cat", str(path)]
+    return subprocess.run(command, capture_output=True, check=False, env={"PATH": os.environ["PATH"], "LC_ALL": "C"})
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can read as somebody else")
+
+
+@needs_root
+def test_other_users_cannot_read_a_mount(reachable: Path, stored: StoredProject) -> None:
+    with mounted(reachable, *store_options(stored)) as mount:
+        done = read_as_nobody(mount.project / "dm.parquet")
+        assert (1, b"") == (done.returncode, done.stdout)
+        assert b"Permission denied" in done.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("by_option", [True, False])
+def test_other_users_read_a_mount_that_lets_them_in(reachable: Path, stored: StoredProject, by_option: bool) -> None:
+    options = ["--allow-other"] if by_option else []
+    variables = {} if by_option else {"DATOMFS_MOUNT_ALLOW_OTHER": "yes"}
+    with mounted(reachable, *store_options(stored), *options, variables=variables) as mount:
+        done = read_as_nobody(mount.project / "dm.parquet")
+        assert (0, b"the bytes", b"") == (done.returncode, done.stdout, done.stderr)
+        assert 0 == (mount.project / "dm.parquet").stat().st_uid
 
 
 # -- ending --------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ EXPECTED = {
         "NotAClone", "CloneBusy", "CloneDirty", "CloneDiverged", "CloneMismatch", "RemoteRefused", "WriteConflict",
         "DirectoryNotEmpty", "RemoteNotEmpty", "NamespaceOccupied",
         "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "UnmountBusy",
-        "FuseMissing", "MountExtraMissing", "MountFailed", "CacheUnusable", "CacheFull",
+        "FuseMissing", "MountExtraMissing", "MountFailed", "AllowOtherForbidden", "CacheUnusable", "CacheFull",
         "CacheDamaged", "MomentNotOver",
     },
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from datomfs.errors import (
+    AllowOtherForbidden,
     FuseMissing,
     MountExtraMissing,
     MountpointBusy,
@@ -17,7 +19,14 @@ from datomfs.errors import (
     MountpointNotEmpty,
     NotMounted,
 )
-from datomfs.mount.mountpoint import check_machine, check_mountpoint, find_fstype, mount_files, unmount
+from datomfs.mount.mountpoint import (
+    check_allow_other,
+    check_machine,
+    check_mountpoint,
+    find_fstype,
+    mount_files,
+    unmount,
+)
 
 
 def test_an_empty_folder_is_free(tmp_path: Path) -> None:
@@ -88,6 +97,29 @@ def test_files_of_a_mount_are_one_pair_for_each_place_however_it_is_named(tmp_pa
     assert files == mount_files(tmp_path / "link")
     assert files != mount_files(tmp_path / "b" / "a")
     assert mount_files(Path("/")).pid.name.startswith("root-")
+
+
+@pytest.mark.parametrize(
+    "line", ["user_allow_other", "  user_allow_other  # for the study server", "user_allow_other#"]
+)
+def test_others_may_be_let_in_where_root_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    (tmp_path / "fuse.conf").write_text(f"# fuse\n{line}\nmount_max = 10\n")
+    check_allow_other(tmp_path / "fuse.conf")
+
+
+@pytest.mark.parametrize("text", [None, "", "#user_allow_other\n", "# user_allow_other\n", "user_allow_others\n"])
+def test_others_may_not_be_let_in_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "fuse.conf").write_text(text)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(AllowOtherForbidden, match=f"{tmp_path}/fuse.conf has no line `user_allow_other`"):
+        check_allow_other(tmp_path / "fuse.conf")
+
+
+def test_root_needs_nobodys_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    check_allow_other(tmp_path / "none")
 
 
 @pytest.mark.fuse
