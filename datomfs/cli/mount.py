@@ -54,6 +54,7 @@ def mount(
              datomfs mount /mnt/datom --store /data/study1 --project STUDY_001
     """
     from datomfs.mount.mountpoint import check_allow_other, check_machine, check_mountpoint, mount_files
+    from datomfs.mount.stale import clear_stale, is_stale
 
     mountpoint = Path(os.path.abspath(mountpoint))
     files = mount_files(mountpoint)
@@ -63,11 +64,14 @@ def mount(
     check_machine()
     if allow_other:
         check_allow_other()
-    check_mountpoint(mountpoint)
+    announce = daemon_side()
+    if announce is not None or foreground:
+        clear_stale(mountpoint)
+    if not is_stale(mountpoint):  # that is left to the daemon, whose log is to tell it
+        check_mountpoint(mountpoint)
     if sources.project is not None:
         # One project named on the command line is all there will be to see: say now what is wrong with it.
         portfolio.catalog(sources.project).read_manifest()
-    announce = daemon_side()
     if announce is None and not foreground:
         start_daemon(mountpoint, log_path)
         emit_line(f"mounted {mountpoint} (pid file {pid_path}, log {log_path})")
