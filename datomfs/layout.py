@@ -77,6 +77,11 @@ def payload_key(name: str, data_sha: str) -> str:
     return f"{check_name(name)}/{check_sha(data_sha)}.parquet"
 
 
+def set_payload_key(name: str, data_sha: str) -> str:
+    """The members of a set with that content."""
+    return f"{check_name(name)}/{check_sha(data_sha)}.json"
+
+
 def documents_end(name: str) -> str:
     """A text that sorts behind the keys of an artifact's documents, and before those of its payloads."""
     return f"{check_name(name)}/.metadata0"  # `0` is the character after `/`
@@ -135,6 +140,17 @@ def clone_path(key: str) -> str | None:
 def version_file_name(version: str) -> str:
     """The name of a pinned version in its table's directory; `version` may be a prefix."""
     return f"@{check_sha(version)}{VERSION_SUFFIX}"
+
+
+def version_directory_name(version: str) -> str:
+    """The name of a pinned version in its set's directory; `version` may be a prefix."""
+    return f"@{check_sha(version)}"
+
+
+def parse_version_directory_name(name: str) -> str | None:
+    """The version prefix that a name in a set's directory stands for, or None."""
+    prefix = name.removeprefix("@")
+    return prefix if prefix != name and is_sha(prefix) else None
 
 
 def table_link_name(table: str) -> str:

@@ -87,8 +87,12 @@ class TableVersions:
         # Of equals `max` takes the first.
         return self._version(max(known, key=itemgetter(0))[1]) if known else None
 
+    def key(self, entry: HistoryEntry) -> str:
+        """Where the bytes of an entry lie."""
+        return payload_key(self.name, entry.data_sha)
+
     def _version(self, entry: HistoryEntry) -> TableVersion:
-        return TableVersion(self.project, self.name, entry, payload_key(self.name, entry.data_sha))
+        return TableVersion(self.project, self.name, entry, self.key(entry))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,7 @@ class Catalog:
             return None
 
     def list_payloads(self, table: str) -> Mapping[str, ObjectInfo]:
-        """Every payload of a table by key, in one LIST: the only honest source of sizes (design.md §2).
+        """Every payload of a table, or a set, by key, in one LIST: the only honest source of sizes (design.md §2).
 
         The documents' folder is passed over: it would count among the thousand entries of a page.
         """

@@ -28,6 +28,7 @@ class HistoryEntry:
     author: str | None
     message: str | None
     parquet_sha: str | None
+    document_sha: str | None
     original_file_sha: str | None
     commit_sha: str | None
 
@@ -120,6 +121,7 @@ def _parse_entry(document: Mapping[str, Json], where: str) -> HistoryEntry:
         author=_parse_author(document.get("author")),
         message=find_text(document, "commit_message", where),
         parquet_sha=find_sha(document, "parquet_sha", where),
+        document_sha=find_sha(document, "document_sha", where),
         original_file_sha=find_text(document, "original_file_sha", where),
         commit_sha=find_text(document, "commit_sha", where),
     )
