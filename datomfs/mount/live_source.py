@@ -18,18 +18,20 @@ from datomfs.cache.blocks import Bytes
 from datomfs.cache.proof import Recorded
 from datomfs.cache.reader import SMALL, PayloadReader
 from datomfs.cache.standing import Verified
-from datomfs.catalog.catalog import Catalog, TableVersions
+from datomfs.catalog.catalog import TableVersions
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import AccessError, DatomfsError, RecordedMissing, TableNotFound
 from datomfs.layout import payload_key
 from datomfs.model.manifest import Manifest
 from datomfs.model.timestamps import parse_timestamp_ns
+from datomfs.mount.live_sets import LiveSets
 from datomfs.mount.open_payloads import OpenPayloads
 from datomfs.mount.siblings import Siblings
+from datomfs.mount.table_view import table_view
 from datomfs.mount.views import Aged, Views
 from datomfs.mount.work import Work
 from datomfs.store.base import ObjectInfo, ReadableStore
-from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView, VersionView
+from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +80,7 @@ class LiveSource:
             self._work, refresh_s=refresh_s, limit=_MOST_LISTINGS
         )
         self._version_counts: dict[str, int] = {}
+        self.sets = LiveSets(portfolio, reader, self._work, refresh_s=refresh_s)
 
     # -- views -----------------------------------------------------------------------------------------------------
 
@@ -226,12 +229,9 @@ class LiveSource:
             await self._work.in_thread(lambda: self._portfolio.catalog(project).follow())
         manifest = await self._work.in_thread(self._read_manifest, project)
         self._version_counts[project] = sum(row.version_count or 0 for row in manifest.rows.values())
-        tables = {
-            name: Current(row.current_version, parse_timestamp_ns(row.last_updated))
-            for name, row in manifest.rows.items()
-            if row.kind == "table"
-        }
-        return ProjectView(tables, parse_timestamp_ns(manifest.updated_at))
+        return ProjectView(
+            _current(manifest, "table"), parse_timestamp_ns(manifest.updated_at), _current(manifest, "set")
+        )
 
     async def _ask_governance(self) -> bool:
         """Whether governance could be asked a moment ago: while it is away, projects stay where they are known."""
@@ -280,20 +280,17 @@ class LiveSource:
         # A version may be written between the two, bytes first: what an older listing lacks is not lost.
         if any(payload_key(table, entry.data_sha) not in payloads for entry in known.history.entries):
             await list_payloads()
-        return _TableState(catalog.store, _view(catalog, known, payloads), known, payloads)
+        return _TableState(catalog.store, table_view(known, payloads), known, payloads)
 
     async def _list_project(self, project: str) -> Mapping[str, Mapping[str, ObjectInfo]]:
         catalog = await self._work.in_thread(self._portfolio.catalog, project)
         return await self._work.in_thread(catalog.list_all_payloads)
 
 
-def _view(catalog: Catalog, table: TableVersions, payloads: Mapping[str, ObjectInfo]) -> TableView:
-    """The versions of a table with the sizes of their payloads, each once."""
-    versions: dict[str, VersionView] = {}
-    shas: dict[str, set[str]] = {}
-    for entry in table.history.entries:
-        info = payloads.get(payload_key(table.name, entry.data_sha))
-        versions.setdefault(entry.version, VersionView(entry.version, entry.time_ns, info.size if info else None))
-        shas.setdefault(entry.version, set()).add(entry.data_sha)
-    twins = frozenset(version for version, named in shas.items() if len(named) > 1)
-    return TableView(catalog.project, table.name, tuple(versions.values()), twins)
+def _current(manifest: Manifest, kind: str) -> Mapping[str, Current]:
+    """The artifacts of one kind."""
+    return {
+        name: Current(row.current_version, parse_timestamp_ns(row.last_updated))
+        for name, row in manifest.rows.items()
+        if row.kind == kind
+    }

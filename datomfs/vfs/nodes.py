@@ -11,6 +11,8 @@ import hashlib
 import stat
 from dataclasses import dataclass
 
+from datomfs.model.sets import MemberId
+
 ROOT_INODE = 1
 _INODE_BITS = 63  # tools that keep an inode in a signed 64-bit number see no negative one
 _FIRST_FREE_INODE = 2
@@ -56,8 +58,36 @@ class PayloadFile:
     time_ns: int
 
 
-Node = Root | ProjectDir | TableDir | TableLink | PayloadFile
-Directory = Root | ProjectDir | TableDir
+@dataclass(frozen=True, slots=True)
+class SetDir:
+    """A set: its versions."""
+
+    project: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetVersionDir:
+    """One version of a set: links to its members. Its time is that of the version, for good."""
+
+    project: str
+    name: str
+    version: str
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberLink:
+    """A member in a version of a set, under the name it has there: a relative link to the pin of that member."""
+
+    directory: SetVersionDir
+    name: str
+    member: MemberId
+
+
+Link = TableLink | MemberLink
+Directory = Root | ProjectDir | TableDir | SetDir | SetVersionDir
+Node = Directory | Link | PayloadFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +119,12 @@ def inode_of(node: Node) -> int:
             parts = ("link", project, table)
         case PayloadFile(project, table, version):
             parts = ("payload", project, table, version)
+        case SetDir(project, name):
+            parts = ("set", project, name)
+        case SetVersionDir(project, name, version):
+            parts = ("set", project, name, version)
+        case MemberLink(SetVersionDir(project, set_name, version), name):
+            parts = ("member", project, set_name, version, name)
     digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest()
     return max(_FIRST_FREE_INODE, int.from_bytes(digest) >> (64 - _INODE_BITS))
 
@@ -98,7 +134,7 @@ def mode_of(node: Node) -> int:
     match node:
         case PayloadFile():
             return stat.S_IFREG | 0o444
-        case TableLink():
+        case TableLink() | MemberLink():
             return stat.S_IFLNK | 0o777
         case _:
             return stat.S_IFDIR | 0o555

@@ -1,10 +1,12 @@
-"""The mountpoint, which lists projects, and a project: its tables, each a link and a directory."""
+"""The mountpoint, which lists projects, and a project: its tables, each a link and a directory, and its sets."""
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from datomfs.errors import ProjectNotFound, TableNotFound
 from datomfs.layout import SHORT_VERSION_DIGITS, parse_table_link_name, table_link_name, version_file_name
-from datomfs.vfs.nodes import Node, ProjectDir, Root, TableDir, TableLink
+from datomfs.vfs.nodes import Node, ProjectDir, Root, SetDir, TableDir, TableLink
 from datomfs.vfs.room import Entries, Listings
 from datomfs.vfs.source import Current, ProjectView, Source
 
@@ -32,29 +34,32 @@ class ProjectRoom:
         self._listings: Listings[ProjectDir] = Listings()
 
     async def find(self, directory: ProjectDir, name: str) -> Node | None:
-        """A table, as a directory or as the link to its current version."""
-        tables = (await self._source.project(directory.project)).tables
-        if name in tables:
+        """A table, as a directory or as the link to its current version, or a set."""
+        view = await self._source.project(directory.project)
+        if name in view.tables:
             return TableDir(directory.project, name)
+        if name in view.sets:
+            return SetDir(directory.project, name)
         table = parse_table_link_name(name)
-        return TableLink(directory.project, table) if table is not None and table in tables else None
+        return TableLink(directory.project, table) if table is not None and table in view.tables else None
 
     async def entries(self, directory: ProjectDir) -> Entries:
-        """All tables, twice each."""
+        """All tables, twice each, and all sets."""
         view = await self._source.project(directory.project)
         return self._listings.of(directory, view, lambda: _list(directory.project, view))
 
-    def current(self, project: str, table: str) -> Current:
-        """The current version of a table, as was last read; a node of a table exists only after that.
+    def current(self, project: str, name: str) -> Current:
+        """The current version of a table or a set, as was last read; a node of one exists only after that.
 
         Raises TableNotFound for one that has gone since.
         """
         view = self._source.known_project(project)
         if view is None:
             raise ProjectNotFound(project, "it is not known yet")
-        if table not in view.tables:
-            raise TableNotFound(project, table)
-        return view.tables[table]
+        current = view.find(name)
+        if current is None:
+            raise TableNotFound(project, name)
+        return current
 
     def target(self, link: TableLink) -> str:
         """The link's text, `TABLE/@VERSION.parquet`, with as many digits as tell the version.
@@ -70,8 +75,9 @@ class ProjectRoom:
 
 
 def _list(project: str, view: ProjectView) -> Entries:
-    return [
+    tables = [
         entry
-        for table in sorted(view.tables)
+        for table in view.tables
         for entry in ((table, TableDir(project, table)), (table_link_name(table), TableLink(project, table)))
     ]
+    return sorted([*tables, *((name, SetDir(project, name)) for name in view.sets)], key=itemgetter(0))

@@ -9,10 +9,13 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import NewType, Protocol
+from typing import TYPE_CHECKING, NewType, Protocol
 
 from datomfs.errors import VersionAmbiguous, VersionNotFound
 from datomfs.layout import short_version
+
+if TYPE_CHECKING:
+    from datomfs.vfs.set_source import SetSource
 
 Handle = NewType("Handle", int)
 """An open payload, as the source numbers it."""
@@ -33,7 +36,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """The version of a table that is current: 64 hex digits, and when it became so."""
+    """The version of a table, or a set, that is current: 64 hex digits, and when it became so."""
 
     version: str
     time_ns: int
@@ -41,15 +44,23 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class ProjectView:
-    """A project at one moment: its tables by name, and when it last changed."""
+    """A project at one moment: its tables and its sets by name, and when it last changed."""
 
     tables: Mapping[str, Current]
     time_ns: int
+    sets: Mapping[str, Current] = field(default_factory=dict)
+
+    def find(self, name: str) -> Current | None:
+        """The current version of a table or a set, or None; one name is never both."""
+        return self.tables.get(name) or self.sets.get(name)
 
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """One version of a table: 64 hex digits, its time, and its size in bytes; None where the store lacks the bytes."""
+    """One version of a table or a set: 64 hex digits, its time, and its size in bytes.
+
+    The size is None where the store lacks the bytes.
+    """
 
     version: str
     time_ns: int
@@ -58,7 +69,7 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """A table at one moment: all its versions, newest first."""
+    """A table, or a set, at one moment: all its versions, newest first."""
 
     project: str
     table: str
@@ -110,6 +121,11 @@ def _shortened(ordered: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 class Source(Protocol):
     """Projects, tables and payload bytes. The views it gives may be as old as its clock allows."""
+
+    @property
+    def sets(self) -> SetSource:
+        """Who tells of sets."""
+        ...
 
     async def projects(self) -> Sequence[str]:
         """The names of all projects, sorted."""

@@ -13,14 +13,19 @@ from typing import Any, cast
 
 from datomfs.errors import AttributeForeign, AttributeNotFound, NotFound, PayloadResized
 from datomfs.layout import XATTR_NAMESPACE, xattr_name
+from datomfs.vfs.links import Links
 from datomfs.vfs.nodes import (
     ROOT_INODE,
     Attrs,
     Directory,
+    Link,
+    MemberLink,
     Node,
     PayloadFile,
     ProjectDir,
     Root,
+    SetDir,
+    SetVersionDir,
     TableDir,
     TableLink,
     inode_of,
@@ -28,6 +33,7 @@ from datomfs.vfs.nodes import (
 )
 from datomfs.vfs.project_room import PortfolioRoom, ProjectRoom
 from datomfs.vfs.room import Room
+from datomfs.vfs.set_room import SetRoom, SetVersionRoom
 from datomfs.vfs.source import Handle, Source
 from datomfs.vfs.table_room import TableRoom
 
@@ -45,10 +51,13 @@ class Tree:
         self._refresh_s = refresh_s
         self._time_ns = time_ns
         self._projects = ProjectRoom(source)
+        self._links = Links(source, self._projects)
         self._rooms: Mapping[type[Node], Room[Any]] = {
             Root: PortfolioRoom(source),
             ProjectDir: self._projects,
             TableDir: TableRoom(source, list_versions=list_versions),
+            SetDir: SetRoom(source.sets),
+            SetVersionDir: SetVersionRoom(source),
         }
         self._nodes: dict[int, Node] = {ROOT_INODE: Root()}
         self._lookups: dict[int, int] = {}
@@ -109,12 +118,13 @@ class Tree:
         return [(name, node, self._attrs(node)) for name, node in await room.entries(directory)]
 
     async def readlink(self, inode: int) -> str:
-        """Where a table's link points: `TABLE/@VERSION.parquet`, with as many digits as tell the version."""
+        """Where a link points: to a pin, with as many digits as tell the version."""
         link = self._nodes[inode]
-        if not isinstance(link, TableLink):
+        if not isinstance(link, Link):
             raise NotADirectoryError(inode)
-        await self._source.project(link.project)
-        return self._projects.target(link)
+        if isinstance(link, TableLink):
+            await self._source.project(link.project)
+        return self._links.target(link)
 
     # -- bytes -----------------------------------------------------------------------------------------------------
 
@@ -167,11 +177,15 @@ class Tree:
                 view = self._source.known_project(project)
                 # A project that nobody has looked into yet is dated like the mount, and only until it is.
                 time_ns, ttl_s = (view.time_ns, ttl_s) if view else (time_ns, 0.0)
-            case TableDir(project, table):
-                time_ns = self._projects.current(project, table).time_ns
+            case TableDir(project, name) | SetDir(project, name):
+                time_ns = self._projects.current(project, name).time_ns
             case TableLink(project, table):
                 time_ns = self._projects.current(project, table).time_ns
-                size = len(self._projects.target(node).encode())
+                size = len(self._links.target(node).encode())
+            case SetVersionDir():
+                time_ns, ttl_s = node.time_ns, PIN_TTL_S
+            case MemberLink(directory):
+                size, time_ns = len(self._links.target(node).encode()), directory.time_ns
             case PayloadFile():
                 size, time_ns, ttl_s = self._sizes.get(inode_of(node), node.size), node.time_ns, PIN_TTL_S
         return Attrs(inode_of(node), mode_of(node), size, time_ns, ttl_s)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from datomfs.errors import DatomfsError, ProjectNotFound, TableNotFound
+from datomfs.model.sets import SetContent
 from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView, VersionView
 
 
@@ -33,6 +34,46 @@ class FakeTable:
 
 
 @dataclass
+class FakeSet:
+    """The versions of a set, newest first, with what they hold; None where the store lost it."""
+
+    current: str
+    contents: dict[str, SetContent | None]
+
+
+@dataclass
+class FakeSets:
+    """Implements `vfs.set_source.SetSource` over sets by project and name, shown as tables are."""
+
+    content_of: dict[tuple[str, str], FakeSet] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    _views: dict[tuple[str, str], TableView] = field(default_factory=dict)
+    _contents: dict[tuple[str, str, str], SetContent] = field(default_factory=dict)
+
+    async def view(self, project: str, name: str, *, fresh: bool = False) -> TableView:
+        key = (project, name)
+        if key not in self._views or fresh:
+            self.asked.append(f"{project}/{name}")
+            shown = self.content_of[key]
+            bodies = {sha: None if content is None else b"members" for sha, content in shown.contents.items()}
+            self._views[key] = FakeTable(shown.current, bodies).view(project, name)
+        return self._views[key]
+
+    def known_view(self, project: str, name: str) -> TableView | None:
+        return self._views.get((project, name))
+
+    async def content(self, project: str, name: str, version: str) -> SetContent:
+        self.asked.append(f"{project}/{name}@{version[:8]}")
+        found = self.content_of[project, name].contents[version]
+        assert found is not None, "a version that was lost resolved"
+        self._contents[project, name, version] = found
+        return found
+
+    def known_content(self, project: str, name: str, version: str) -> SetContent | None:
+        return self._contents.get((project, name, version))
+
+
+@dataclass
 class FakeSource:
     """Implements `vfs.source.Source`. A project whose value is an error raises it.
 
@@ -45,6 +86,7 @@ class FakeSource:
     """Of payloads that turn out to have another size than is listed."""
     asked: list[str] = field(default_factory=list)
     opened: dict[Handle, tuple[str, str, str]] = field(default_factory=dict)
+    sets: FakeSets = field(default_factory=FakeSets)
     _projects: dict[str, ProjectView] = field(default_factory=dict)
     _tables: dict[tuple[str, str], TableView] = field(default_factory=dict)
 
@@ -66,7 +108,15 @@ class FakeSource:
     async def project(self, project: str) -> ProjectView:
         self.asked.append(project)
         tables = self._table_map(project)
-        view = ProjectView({name: Current(table.current, 7 * 10**9) for name, table in tables.items()}, 9 * 10**9)
+        view = ProjectView(
+            {name: Current(table.current, 7 * 10**9) for name, table in tables.items()},
+            9 * 10**9,
+            {
+                name: Current(shown.current, 8 * 10**9)
+                for (owner, name), shown in self.sets.content_of.items()
+                if owner == project
+            },
+        )
         self._projects[project] = view
         return view
 

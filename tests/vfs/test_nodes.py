@@ -6,9 +6,24 @@ import stat
 
 import pytest
 
-from datomfs.vfs.nodes import Node, PayloadFile, ProjectDir, Root, TableDir, TableLink, inode_of, mode_of
+from datomfs.model.sets import MemberId
+from datomfs.vfs.nodes import (
+    MemberLink,
+    Node,
+    PayloadFile,
+    ProjectDir,
+    Root,
+    SetDir,
+    SetVersionDir,
+    TableDir,
+    TableLink,
+    inode_of,
+    mode_of,
+)
 
 VERSION = "8a3b21cc".ljust(64, "0")
+SET_VERSION = SetVersionDir("STUDY_001", "liver-safety", VERSION, 1)
+MEMBER = MemberLink(SET_VERSION, "dm.parquet", MemberId("STUDY_001", "dm", "table", VERSION))
 
 GOLDEN: list[tuple[Node, int]] = [
     (Root(), 1),
@@ -17,6 +32,9 @@ GOLDEN: list[tuple[Node, int]] = [
     (TableLink("STUDY_001", "dm"), 5051249080554803305),
     (PayloadFile("STUDY_001", "dm", VERSION, 1, 2), 8796199212366383220),
     (TableDir("STUDY_001", "Name with (parens) - v2"), 3523375075125066539),
+    (SetDir("STUDY_001", "liver-safety"), 5205384681472106059),
+    (SET_VERSION, 22700486526934739),
+    (MEMBER, 332905623832632141),
 ]
 """Written down once: a mount of any release on any machine shows these numbers."""
 
@@ -35,6 +53,9 @@ def test_different_things_have_different_inodes() -> None:
         ProjectDir("dm"), TableDir("P", "dm"), TableLink("P", "dm"), TableDir("dm", "P"),
         PayloadFile("P", "dm", VERSION, 1, 1), PayloadFile("P", "ex", VERSION, 1, 1),
         PayloadFile("Q", "dm", VERSION, 1, 1), PayloadFile("P", "dm", VERSION[:-1] + "1", 1, 1),
+        SetDir("P", "dm"), SetVersionDir("P", "dm", VERSION, 1), SetVersionDir("Q", "dm", VERSION, 1),
+        MemberLink(SetVersionDir("P", "dm", VERSION, 1), "dm", MEMBER.member),
+        MemberLink(SetVersionDir("P", "dm", VERSION, 1), "dm.parquet", MEMBER.member),
     ]  # fmt: skip
     assert len(nodes) == len({inode_of(node) for node in nodes})
 
@@ -52,6 +73,9 @@ def test_inodes_fit_in_a_signed_number_and_never_are_the_root() -> None:
         (TableDir("P", "dm"), stat.S_IFDIR | 0o555),
         (TableLink("P", "dm"), stat.S_IFLNK | 0o777),
         (PayloadFile("P", "dm", VERSION, 1, 1), stat.S_IFREG | 0o444),
+        (SetDir("P", "dm"), stat.S_IFDIR | 0o555),
+        (SET_VERSION, stat.S_IFDIR | 0o555),
+        (MEMBER, stat.S_IFLNK | 0o777),
     ],
 )
 def test_modes_let_everybody_read_and_nobody_write(node: Node, mode: int) -> None:
