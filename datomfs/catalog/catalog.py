@@ -152,7 +152,7 @@ class Catalog:
         manifest = self._find_manifest()
         if manifest is None:
             self.store.check()
-            raise ProjectNotFound(self.project, f"{self.store.url} holds no datom project")
+            raise ProjectNotFound(self.project, f"{self.documents.url} holds no datom project")
         self._check_name(manifest.project_name)
         return manifest
 
@@ -198,6 +198,13 @@ class Catalog:
         except ObjectMissing:
             return None
 
+    def find_commit(self, table: str, version: str) -> str | None:
+        """The git commit that first made a version (64 digits), or None where nobody can tell.
+
+        Only for versions whose history entry has no commit_sha, as in a clone: git is walked through for it.
+        """
+        return self.documents.find_commit(table, version)
+
     def list_payloads(self, table: str) -> Mapping[str, ObjectInfo]:
         """Every payload of a table, or a set, by key, in one LIST: the only honest source of sizes (design.md §2).
 
@@ -228,7 +235,7 @@ class Catalog:
 
     def _check_name(self, found: str | None) -> None:
         if found not in (None, self.project):
-            raise ProjectNotFound(self.project, f"{self.store.url} holds {found!r}")
+            raise ProjectNotFound(self.project, f"{self.documents.url} holds {found!r}")
 
     def _read_metadata(self, table: str) -> Metadata:
         key = metadata_key(table)

@@ -23,6 +23,11 @@ class Documents(Protocol):
         """Which road this is, as `user.datom.source` tells it: `storage` or `git`."""
         ...
 
+    @property
+    def url(self) -> str:
+        """Where they come from, for people."""
+        ...
+
     def where(self, key: str) -> str:
         """A document as errors name it."""
         ...
@@ -33,6 +38,10 @@ class Documents(Protocol):
 
     def get(self, key: str) -> bytes:
         """A document. Raises ObjectMissing."""
+        ...
+
+    def find_commit(self, table: str, version: str) -> str | None:
+        """The commit that first made a version, 64 digits, where this road knows more than histories tell."""
         ...
 
     def at(self, time_ns: int) -> Documents | None:
@@ -51,6 +60,11 @@ class StoreDocuments:
     def __init__(self, store: ReadableStore) -> None:
         self._store = store
 
+    @property
+    def url(self) -> str:
+        """The store's."""
+        return self._store.url
+
     def where(self, key: str) -> str:
         """The key and the store."""
         return f"{key} in {self._store.url}"
@@ -61,6 +75,9 @@ class StoreDocuments:
     def get(self, key: str) -> bytes:
         """The object under that key. Raises ObjectMissing."""
         return self._store.get(key)
+
+    def find_commit(self, table: str, version: str) -> None:
+        """Histories in a store record it themselves (format.md §4.5)."""
 
     def at(self, time_ns: int) -> None:
         """A store keeps no past states of what moves."""

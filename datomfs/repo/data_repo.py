@@ -44,11 +44,10 @@ from datomfs.errors import (
 )
 from datomfs.layout import PROJECT_CONFIG_PATH
 from datomfs.model.project import Project, parse_project
-from datomfs.repo.remote import Remote, check_remote_url
+from datomfs.repo.remote import Remote, check_remote_url, choose_branch
 
 log = logging.getLogger(__name__)
 
-DEFAULT_BRANCH = b"main"
 _FILE_MODE = 0o100644
 
 
@@ -376,14 +375,6 @@ class DataRepo:
 
 def _tracking(branch: bytes) -> Ref:
     return Ref(b"refs/remotes/origin/" + branch)
-
-
-def choose_branch(branches: Mapping[bytes, bytes], head: bytes | None) -> bytes:
-    """The branch a clone follows: the remote's HEAD, else one of the usual names, else the first it has."""
-    if head is not None and (head in branches or not branches):
-        return head
-    usual = next((name for name in (DEFAULT_BRANCH, b"master") if name in branches), None)
-    return usual or min(branches, default=DEFAULT_BRANCH)
 
 
 def remove_created(path: Path, existed: bool) -> None:

@@ -1,8 +1,9 @@
-"""A bare copy of a remote repository in the cache, for those who only read: fetched when told to, read at any commit.
+"""A bare copy of a remote's default branch in the cache, for those who only read: fetched when told to, read anywhere.
 
-Several processes may share one: fetches wait for each other, and a copy appears whole or not at all. What a remote's
-branches no longer hold stays readable here, as git's objects always do. Paths are relative to the repository's root,
-with `/`; commits are 40 hex digits as text.
+Several processes may share one: fetches wait for each other, and what is fetched appears at one blow, by the move of
+one ref of our own. So it does not matter what the remote's branch is called, nor that it is called otherwise one day.
+What the branch no longer holds stays readable by commit. While the remote is away this is the offline copy. Paths are
+relative to the repository's root, with `/`; commits are 40 hex digits as text.
 """
 
 from __future__ import annotations
@@ -12,27 +13,31 @@ import hashlib
 import logging
 import os
 import shutil
+import time
+import weakref
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
 import filelock
-from dulwich.errors import NotGitRepository
-from dulwich.object_store import iter_tree_contents, tree_lookup_path
-from dulwich.objects import Blob, Commit, ObjectID, Tree
-from dulwich.refs import Ref
+from cachetools import LRUCache
+from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException, NotGitRepository
+from dulwich.objects import ObjectID
+from dulwich.refs import DiskRefsContainer, Ref
 from dulwich.repo import Repo
 
-from datomfs.errors import FileUnwritable, NoSpace, RemoteUnreachable
-from datomfs.repo.data_repo import choose_branch
+from datomfs.errors import DocumentInvalid, FileUnwritable, NoSpace, RemoteUnreachable
 from datomfs.repo.remote import Remote, check_remote_url, display_url
+from datomfs.repo.walk import find_entry, list_files, read_step, states_of, walk
 
 log = logging.getLogger(__name__)
 
-_HEAD = Ref(b"HEAD")
+_TIP = Ref(b"refs/heads/tip")
 _PATIENCE_S = 120.0
 """How long a fetch waits for another process's: whoever is first brings it for both."""
+_MOMENTS = 256
 
 
 class Mirror:
@@ -44,8 +49,10 @@ class Mirror:
         name = shown.rstrip("/").removesuffix(".git").rpartition("/")[2] or "repository"
         self.path = folder / f"{name}-{hashlib.sha256(shown.encode()).hexdigest()[:16]}.git"
         self._repo: Repo | None = None
-        # dulwich's readers of packs seek in one file: one thread at a time.
+        # dulwich's caches of packs are not made for several threads: one at a time, object by object, so that a walk
+        # through all of history holds up nobody.
         self._lock = Lock()
+        self._moments: LRUCache[tuple[str, int], str | None] = LRUCache(_MOMENTS)
 
     @property
     def url(self) -> str:
@@ -53,114 +60,137 @@ class Mirror:
         return display_url(self._remote_url)
 
     def fetch(self) -> None:
-        """Bring what the remote has, and be at the newest commit of its default branch.
+        """Bring what the remote's default branch has, and be at its newest commit.
 
         Raises RemoteUnreachable, RemoteDenied, NoSpace, FileUnwritable; what was here stays.
         """
+        wanted_ns = time.time_ns()
         with self._guarded():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(self.path.with_suffix(".lock"), timeout=_PATIENCE_S):
+                if self.fetched_ns >= wanted_ns:
+                    return
+                began_ns = time.time_ns()
                 self._create()
                 with Repo(str(self.path)) as repo:
-                    state = Remote(self._remote_url).fetch(repo)
-                    branch = choose_branch(state.branches, state.head_branch)
-                    for name, commit in state.branches.items():
-                        repo.refs[Ref(b"refs/heads/" + name)] = ObjectID(commit)
-                    for gone in set(repo.refs.keys(Ref(b"refs/heads"))) - {Ref(name) for name in state.branches}:
-                        repo.refs.remove_if_equals(Ref(b"refs/heads/" + gone), None)
-                    repo.refs.set_symbolic_ref(_HEAD, Ref(b"refs/heads/" + branch))
-                    # When it was last heard of: its time is `fetched_ns`.
-                    Path(self.path, "FETCH_HEAD").write_bytes(b"")
+                    commit = Remote(self._remote_url).fetch_default(repo)
+                    if commit is not None:
+                        repo.refs[_TIP] = ObjectID(commit)
+                    else:
+                        repo.refs.remove_if_equals(_TIP, None)
+                heard = self._heard
+                heard.touch()
+                os.utime(heard, ns=(began_ns, began_ns))
 
     @property
     def fetched_ns(self) -> int:
-        """When the last fetch ended, nanoseconds since 1970; 0 before the first."""
+        """When the last fetch that was not in vain began, nanoseconds since 1970; 0 before the first."""
         try:
-            return Path(self.path, "FETCH_HEAD").stat().st_mtime_ns
+            return self._heard.stat().st_mtime_ns
         except OSError:
             return 0
 
     @property
     def tip(self) -> str | None:
         """The newest commit known of the default branch, or None where there is none."""
-        with self._opened() as repo:
-            try:
-                return repo.head().decode() if repo else None
-            except KeyError:
-                return None
+        try:
+            # Read anew each time: another process may have moved it, or packed it away.
+            return DiskRefsContainer(os.fsencode(self.path))[_TIP].decode()
+        except KeyError:
+            return None
 
     def tip_at(self, time_ns: int) -> str | None:
         """The newest commit of the default branch at or before a moment, as `git rev-list -1 --before` gives it."""
-        tip = self.tip
-        with self._opened() as repo:
-            if repo is None or tip is None:
-                return None
-            walker = repo.get_walker(include=[ObjectID(tip.encode())], until=time_ns // 1_000_000_000, max_entries=1)
-            return next((entry.commit.id.decode() for entry in walker), None)
+        tip, time_s = self.tip, time_ns // 1_000_000_000
+        if tip is None:
+            return None
+        key = (tip, time_s)
+        if key not in self._moments:
+            with self._whole("its history"):
+                steps = walk(self._read_object, tip.encode())
+                self._moments[key] = next((step.commit.decode() for step in steps if step.time_s <= time_s), None)
+        return self._moments[key]
 
     def read(self, path: str, commit: str | None = None) -> bytes | None:
-        """A file at a commit (the newest one known unless named), or None."""
-        commit = commit or self.tip
-        with self._opened() as repo:
-            tree = _tree(repo, commit) if repo and commit else None
-            if repo is None or tree is None:
-                return None
-            try:
-                _, sha = tree_lookup_path(repo.__getitem__, tree.id, path.encode())
-                found = repo[sha]
-            except (KeyError, NotADirectoryError):
-                return None
-            return found.data if isinstance(found, Blob) else None
+        """A file at a commit (the newest one known unless named), or None.
 
-    def list(self, folder: str, commit: str | None = None) -> Sequence[str]:
-        """The paths of all files below a folder (`projects/`), sorted; nothing where there is no such folder."""
-        commit = commit or self.tip
-        with self._opened() as repo:
-            tree = _tree(repo, commit) if repo and commit else None
-            if repo is None or tree is None:
-                return ()
-            name = folder.strip("/").encode()
-            try:
-                _, sha = tree_lookup_path(repo.__getitem__, tree.id, name)
-                paths = [entry.path for entry in iter_tree_contents(repo.object_store, sha) if entry.path is not None]
-            except (KeyError, NotADirectoryError):
-                return ()
-            return sorted(os.fsdecode(b"/".join((name, path))) for path in paths)
+        This and all that follows raise DocumentInvalid where the copy lacks what it should have.
+        """
+        with self._whole(path):
+            tree = self._find_tree(commit)
+            blob = find_entry(self._read_object, tree, path) if tree is not None else None
+            return self._read_object(blob) if blob is not None else None
 
-    def commits_of(self, path: str, until: str) -> Sequence[tuple[str, bytes]]:
-        """The commits up to one that touched `path`, oldest first, each with the file as it left it."""
-        found = []
-        with self._opened() as repo:
-            if repo is None:
+    def list(self, folder: str) -> Sequence[str]:
+        """The paths of all files below a folder (`projects/`) at the newest commit, sorted; none where it is not."""
+        name = folder.strip("/")
+        with self._whole(folder):
+            tree = self._find_tree(None)
+            below = find_entry(self._read_object, tree, name, is_folder=True) if tree is not None else None
+            if below is None:
                 return ()
-            walker = repo.get_walker(include=[ObjectID(until.encode())], paths=[path.encode()], reverse=True)
-            commits = [entry.commit.id.decode() for entry in walker]
-        for commit in commits:
-            content = self.read(path, commit)
-            if content is not None:
-                found.append((commit, content))
-        return found
+            return sorted(f"{name}/{path}" for path in list_files(self._read_object, below))
+
+    def commits_of(self, path: str, until: str) -> Iterator[tuple[str, bytes]]:
+        """The commits up to one that changed `path`, oldest first, each with the file as it left it.
+
+        All of history is walked: about 0.2 s for each thousand commits.
+        """
+        with self._whole(path):
+            states = states_of(self._read_object, until.encode(), path)
+        for commit, blob in states:
+            with self._whole(path):
+                content = self._read_object(blob)
+            yield commit.decode(), content
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    @property
+    def _heard(self) -> Path:
+        """A file whose time says when the remote was last heard of."""
+        return self.path / "FETCH_HEAD"
+
     def _create(self) -> None:
-        """An empty bare repository, unless it is there; what a killed process left half-made is made anew."""
+        """An empty bare repository, unless it is there; what a killed process left half-made is made anew.
+
+        Only the holder of the lock writes here, so locks and packs in the making are those of the dead.
+        """
         try:
             Repo(str(self.path)).close()
         except NotGitRepository:
             shutil.rmtree(self.path, ignore_errors=True)
             Repo.init_bare(str(self.path), mkdir=True).close()
+        packs = self.path / "objects" / "pack"
+        unnamed = {pack for pack in packs.glob("*.pack") if not pack.with_suffix(".idx").exists()}
+        for left in {*self.path.rglob("*.lock"), *self.path.joinpath("objects").rglob("tmp*"), *unnamed}:
+            log.debug("removing %s, which a killed fetch left", left)
+            left.unlink(missing_ok=True)
 
-    @contextmanager
-    def _opened(self) -> Iterator[Repo | None]:
+    def _find_tree(self, commit: str | None) -> bytes | None:
+        """The tree of a commit, or of the newest one; None where there is none yet."""
+        commit = commit or self.tip
+        return read_step(self._read_object, commit.encode()).tree if commit else None
+
+    def _read_object(self, sha: bytes) -> bytes:
+        """An object's content; packs that came meanwhile, also from another process, are looked into."""
         with self._lock:
             if self._repo is None:
                 try:
                     self._repo = Repo(str(self.path))
                 except NotGitRepository:
-                    yield None
-                    return
-            yield self._repo
+                    raise KeyError(sha) from None
+                # dulwich complains, also at the end of a process, of packs that nobody closed.
+                weakref.finalize(self, self._repo.close)
+            return self._repo.object_store.get_raw(ObjectID(sha))[1]
+
+    @contextmanager
+    def _whole(self, what: str) -> Iterator[None]:
+        """A copy that lacks objects, or has broken ones, as a document that cannot be used."""
+        try:
+            yield
+        except (KeyError, AssertionError, zlib.error, ApplyDeltaError, ChecksumMismatch, FileFormatException) as error:
+            reason = f"its copy {self.path} is damaged; remove that folder, and it is fetched anew"
+            raise DocumentInvalid(f"{what} in {self.url}", reason) from error
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -172,12 +202,3 @@ class Mirror:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise NoSpace(str(self.path)) from error
             raise FileUnwritable(str(self.path), error.strerror or str(error)) from error
-
-
-def _tree(repo: Repo, commit: str) -> Tree | None:
-    try:
-        found = repo[ObjectID(commit.encode())]
-        tree = repo[found.tree] if isinstance(found, Commit) else None
-    except KeyError:
-        return None
-    return tree if isinstance(tree, Tree) else None

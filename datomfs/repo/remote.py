@@ -1,6 +1,6 @@
 """One git remote: what it holds, fetching from it, and pushing one commit to one branch.
 
-`data_repo` is the only caller. Everything dulwich and urllib3 raise on the way is translated here.
+`data_repo` and `mirror` are the callers. Everything dulwich and urllib3 raise on the way is translated here.
 
 A folder remote is served by the machine's own `git` where there is one, because only that runs the remote's hooks:
 dulwich's local client moves the ref itself and would walk past a pre-receive hook that says no.
@@ -12,7 +12,7 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ from datomfs.errors import ConfigInvalid, RemoteDenied, RemoteRefused, RemoteUnr
 
 log = logging.getLogger(__name__)
 
+DEFAULT_BRANCH = b"main"
 _TIMEOUT_S = b"60"
 _HOOKS = ("pre-receive", "update", "post-receive")
 _DENIALS = ("401", "403", "permission denied", "authentication failed", "access denied")
@@ -66,13 +67,28 @@ class Remote:
         """
         with _translated(self.url):
             result = self._client.fetch(self._path.encode(), repo)
-        branches = {
-            bytes(ref).removeprefix(b"refs/heads/"): bytes(commit)
-            for ref, commit in result.refs.items()
-            if commit is not None and bytes(ref).startswith(b"refs/heads/")
-        }
+        branches = _branches(result.refs)
         head = result.symrefs.get(Ref(b"HEAD")) if result.symrefs else None
         return RemoteState(branches, bytes(head).removeprefix(b"refs/heads/") if head else self._unborn_head())
+
+    def fetch_default(self, repo: Repo) -> bytes | None:
+        """Bring the remote's default branch alone, and give its commit; None where the remote has no branch.
+
+        A host advertises far more (one ref for each pull request), and readers need none of that. Raises
+        RemoteUnreachable, RemoteDenied.
+        """
+        newest: ObjectID | None = None
+
+        def wants(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:
+            nonlocal newest
+            branches = _branches(refs)
+            chosen = branches.get(choose_branch(branches, None))
+            newest = refs.get(Ref(b"HEAD")) or (ObjectID(chosen) if chosen else None)
+            return [newest] if newest is not None and newest not in repo.object_store else []
+
+        with _translated(self.url):
+            self._client.fetch(self._path.encode(), repo, determine_wants=wants)
+        return newest
 
     def push(self, repo: Repo, branch: bytes, commit: bytes, *, expected: bytes | None) -> bool:
         """Move `branch` from `expected` (None: it does not exist) to `commit`. False when somebody else was first.
@@ -131,6 +147,23 @@ class Remote:
             return None
         with _translated(self.url), Repo(self._path) as remote:
             return remote.refs.get_symrefs().get(Ref(b"HEAD"), b"").removeprefix(b"refs/heads/") or None
+
+
+def _branches(refs: Mapping[Ref, ObjectID | None]) -> dict[bytes, bytes]:
+    """The branches among what a remote advertises, by their short names."""
+    return {
+        bytes(ref).removeprefix(b"refs/heads/"): bytes(commit)
+        for ref, commit in refs.items()
+        if commit is not None and bytes(ref).startswith(b"refs/heads/")
+    }
+
+
+def choose_branch(branches: Mapping[bytes, bytes], head: bytes | None) -> bytes:
+    """The branch a clone follows: the remote's HEAD, else one of the usual names, else the first it has."""
+    if head is not None and (head in branches or not branches):
+        return head
+    usual = next((name for name in (DEFAULT_BRANCH, b"master") if name in branches), None)
+    return usual or min(branches, default=DEFAULT_BRANCH)
 
 
 def display_url(url: str) -> str:

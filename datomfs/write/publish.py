@@ -19,6 +19,7 @@ from datomfs.errors import (
     ObjectMissing,
     PublishPending,
 )
+from datomfs.identity.commits import first_commits
 from datomfs.identity.metadata import metadata_sha
 from datomfs.layout import (
     MANIFEST_KEY,
@@ -154,9 +155,8 @@ def _commits(
     for after in (newest, None):
         if all(entry.version in commits for entry in history.entries):
             break
-        for commit, data in repo.commits_of(metadata_path(table), after, tip):
-            document = parse_metadata(data, f"{metadata_path(table)} at {commit[:8]}").document
-            commits.setdefault(metadata_sha(document), commit)
+        path = metadata_path(table)
+        commits = {**first_commits(repo.commits_of(path, after, tip), path), **commits}
     return commits
 
 
