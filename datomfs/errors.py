@@ -23,7 +23,7 @@
     │   └── DirectoryNotEmpty  RemoteNotEmpty  NamespaceOccupied
     └── MountError                        9      see the hint
         ├── MountpointMissing  MountpointNotEmpty  MountpointBusy  NotMounted  UnmountBusy
-        └── FuseMissing  MountExtraMissing  MountFailed  AllowOtherForbidden
+        └── FuseMissing  MountExtraMissing  MountFailed  MountRefused  AllowOtherForbidden
 
 Errors carry fields; their text is made here and nowhere else: `message` says what is wrong and where, `hint` the
 way out. Both are templates over the fields. No field ever holds a secret.
@@ -737,6 +737,16 @@ class NotMounted(MountError):
 
     path: str
     message = "no datomfs mount at {path}"
+
+
+@dataclass(eq=False)
+class MountRefused(MountError):
+    """A mount that is there, and did not do what it was told."""
+
+    path: str
+    reason: str
+    message = "the mount at {path} did not answer as it should: {reason}"
+    hint = "Its log tells more; if its daemon has ended, take it away with `datomfs unmount {path}`."
 
 
 @dataclass(eq=False)

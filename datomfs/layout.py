@@ -24,6 +24,7 @@ GOVERNANCE_PATH = ".datom/governance.json"
 VERSION_SUFFIX = ".parquet"
 SHORT_VERSION_DIGITS = 8
 XATTR_NAMESPACE = "user."
+CONTROL_REFRESH = "user.datom.control.refresh"
 
 GOV_PROJECTS = "projects/"
 REF_FILE = "ref.json"

@@ -16,6 +16,8 @@ from datomfs.cache.reader import PayloadReader
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import MountFailed
 from datomfs.mount.allocator import limit_arenas
+from datomfs.mount.control import Control
+from datomfs.mount.kernel_entries import KernelEntries
 from datomfs.mount.live_source import LiveSource
 from datomfs.mount.operations import DatomOperations
 from datomfs.mount.read_ahead import limit_read_ahead
@@ -37,7 +39,9 @@ def serve(
     allow_other: bool,
     on_ready: Callable[[], None],
 ) -> None:
-    """Mount and answer until it is unmounted, or SIGTERM, SIGINT or SIGHUP come; `on_ready` is called when it answers.
+    """Mount and answer until it is unmounted, or SIGTERM or SIGINT come; `on_ready` is called when it answers.
+
+    SIGHUP has everything that moves read again; from a terminal it says that this is gone, and ends the mount, too.
 
     The mountpoint has passed `mountpoint.check_mountpoint`. Raises MountFailed.
     """
@@ -48,14 +52,16 @@ def serve(
             async with trio.open_nursery() as nursery:
                 source = LiveSource(portfolio, reader, nursery, refresh_s=refresh_s, stall_s=stall_s)
                 tree = Tree(source, refresh_s=refresh_s, list_versions=list_versions, time_ns=time.time_ns())
-                operations = DatomOperations(tree, os.getuid(), os.getgid())
+                control = Control(source)
+                source.watch(KernelEntries(tree))
+                operations = DatomOperations(tree, control, os.getuid(), os.getgid())
                 options = {*pyfuse3.default_options, *_OPTIONS, *(["allow_other"] if allow_other else [])}
                 try:
                     pyfuse3.init(operations, str(mountpoint), options)
                 except RuntimeError as error:
                     raise MountFailed(str(mountpoint), str(error)) from error
                 try:
-                    nursery.start_soon(_end_on_signal, signals, nursery.cancel_scope)
+                    nursery.start_soon(_obey, signals, nursery, control)
                     nursery.start_soon(_begin, mountpoint, on_ready, source)
                     await pyfuse3.main()
                 finally:
@@ -72,11 +78,20 @@ def serve(
         raise _first(group) from group
 
 
-async def _end_on_signal(signals: AsyncIterator[int], serving: trio.CancelScope) -> None:
-    """Requests that are under way are given up: whoever waits for a store that hangs must not keep the mount."""
+async def _obey(signals: AsyncIterator[int], serving: trio.Nursery, control: Control) -> None:
+    """To end, requests that are under way are given up: who waits for a store that hangs must not keep the mount."""
+    has_terminal = os.isatty(0)
     async for number in signals:
+        if number == signal.SIGHUP and not has_terminal:
+            serving.start_soon(_refresh, control)
+            continue
         log.info("ending: %s", signal.Signals(number).name)
-        serving.cancel()
+        serving.cancel_scope.cancel()
+
+
+async def _refresh(control: Control) -> None:
+    for line in (await control.refresh()).splitlines():
+        log.info("refreshed: %s", line)
 
 
 async def _begin(mountpoint: Path, on_ready: Callable[[], None], source: LiveSource) -> None:

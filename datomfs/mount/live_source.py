@@ -8,9 +8,10 @@ bytes are its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import trio
 
@@ -60,6 +61,22 @@ class _TableState:
     payloads: Mapping[str, ObjectInfo]
 
 
+class Watcher(Protocol):
+    """Somebody who is told what moved."""
+
+    def projects_changed(self, before: Collection[str], after: Collection[str]) -> None:
+        """Other projects are there."""
+        ...
+
+    def project_changed(self, project: str, before: ProjectView, after: ProjectView) -> None:
+        """A project has other tables, or others are current."""
+        ...
+
+    def table_changed(self, project: str) -> None:
+        """A table of the project has other versions."""
+        ...
+
+
 class LiveSource:
     """Implements `vfs.source.Source` over a portfolio. All methods run in the trio thread."""
 
@@ -73,14 +90,59 @@ class LiveSource:
         self._payloads = OpenPayloads(reader, self._work)
         self._ahead = trio.CapacityLimiter(_AHEAD)
         self._siblings = Siblings()
-        self._names: Views[None, Sequence[str]] = Views(self._work, refresh_s=refresh_s, limit=1)
-        self._projects: Views[str, ProjectView] = Views(self._work, refresh_s=refresh_s, limit=_MOST_PROJECTS)
-        self._tables: Views[tuple[str, str], _TableState] = Views(self._work, refresh_s=refresh_s, limit=_MOST_TABLES)
+        self._watcher: Watcher | None = None
+        self._names: Views[None, Sequence[str]] = Views(
+            self._work, refresh_s=refresh_s, limit=1, on_change=self._tell_projects
+        )
+        self._projects: Views[str, ProjectView] = Views(
+            self._work, refresh_s=refresh_s, limit=_MOST_PROJECTS, on_change=self._tell_project
+        )
+        self._tables: Views[tuple[str, str], _TableState] = Views(
+            self._work, refresh_s=refresh_s, limit=_MOST_TABLES, on_change=self._tell_table
+        )
         self._listings: Views[str, Mapping[str, Mapping[str, ObjectInfo]]] = Views(
             self._work, refresh_s=refresh_s, limit=_MOST_LISTINGS
         )
         self._version_counts: dict[str, int] = {}
         self.sets = LiveSets(portfolio, reader, self._work, refresh_s=refresh_s)
+
+    # -- what moved ------------------------------------------------------------------------------------------------
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have somebody told whenever what was read is not what was known."""
+        self._watcher = watcher
+
+    def expire(self) -> None:
+        """Have everything that moves be read again the next time it is asked for."""
+        for views in (self._names, self._projects, self._tables, self._listings):
+            views.expire_all()
+
+    @property
+    def known_projects(self) -> Sequence[str]:
+        """The names of all projects as last read; none before the first time."""
+        return self._names.known(None) or ()
+
+    @property
+    def looked_at(self) -> Sequence[str]:
+        """The projects of which something is known."""
+        return self._projects.keys
+
+    def is_away(self, project: str) -> bool:
+        """Whether a project is served as it was, because its store did not answer when it was asked last."""
+        known = self._projects.find(project)
+        return known is not None and known.away
+
+    def _tell_projects(self, _: None, before: Sequence[str], after: Sequence[str]) -> None:
+        if self._watcher is not None:
+            self._watcher.projects_changed(before, after)
+
+    def _tell_project(self, project: str, before: ProjectView, after: ProjectView) -> None:
+        if self._watcher is not None:
+            self._watcher.project_changed(project, before, after)
+
+    def _tell_table(self, key: tuple[str, str], before: _TableState, after: _TableState) -> None:
+        if self._watcher is not None and before.view != after.view:
+            self._watcher.table_changed(key[0])
 
     # -- views -----------------------------------------------------------------------------------------------------
 
@@ -96,6 +158,11 @@ class LiveSource:
         """What was last read of a table, or None."""
         known = self._tables.known((project, table))
         return known.view if known else None
+
+    def believed_s(self, project: str | None) -> float:
+        """For how long what was last read of a project, or of their list, still holds."""
+        known: Aged[Any] | None = self._names.find(None) if project is None else self._projects.find(project)
+        return max(0.0, known.until_s - trio.current_time()) if known else 0.0
 
     def standing(self, project: str, table: str, version: str) -> Standing:
         """What is known here of the bytes of a version."""

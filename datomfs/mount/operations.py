@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import pyfuse3
 
 from datomfs.errors import DatomfsError
+from datomfs.mount.control import Control
 from datomfs.mount.errno import errno_of
 from datomfs.vfs.nodes import Attrs, Node
 from datomfs.vfs.source import Handle
@@ -63,9 +64,10 @@ class DatomOperations(pyfuse3.Operations):
     # It would ask of an NFS server's handle what inode it is, and forgotten inodes are not known here.
     supports_dot_lookup = False
 
-    def __init__(self, tree: Tree, uid: int, gid: int) -> None:
+    def __init__(self, tree: Tree, control: Control, uid: int, gid: int) -> None:
         super().__init__()
         self._tree = tree
+        self._control = control
         self._uid = uid
         self._gid = gid
         self._listings: dict[int, Sequence[tuple[str, Node, Attrs]]] = {}
@@ -87,7 +89,8 @@ class DatomOperations(pyfuse3.Operations):
 
     @_answered
     async def getxattr(self, inode: pyfuse3.InodeT, name: pyfuse3.XAttrNameT, ctx: pyfuse3.RequestContext) -> bytes:
-        return self._tree.getxattr(inode, os.fsdecode(name))
+        told = await self._control.ask(inode, os.fsdecode(name), ctx.pid)
+        return self._tree.getxattr(inode, os.fsdecode(name)) if told is None else told
 
     @_answered
     async def listxattr(self, inode: pyfuse3.InodeT, ctx: pyfuse3.RequestContext) -> Sequence[pyfuse3.XAttrNameT]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -40,10 +40,21 @@ class Aged(Generic[T]):
 
 
 class Views(Generic[K, T]):
-    """Values of one kind, at most `limit` of them: those looked at longest ago go. All methods run in trio's thread."""
+    """Values of one kind, at most `limit` of them: those looked at longest ago go. All methods run in trio's thread.
 
-    def __init__(self, work: Work, *, refresh_s: float, limit: int) -> None:
+    `on_change` is told of a key, what was known and what was read, where the two differ.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        *,
+        refresh_s: float,
+        limit: int,
+        on_change: Callable[[K, T, T], object] = lambda key, before, after: None,
+    ) -> None:
         self._work = work
+        self._on_change = on_change
         self._refresh_s = refresh_s
         self._views: LRUCache[K, Aged[T]] = LRUCache(limit)
 
@@ -55,6 +66,11 @@ class Views(Generic[K, T]):
         """The value alone."""
         known = self._views.get(key)
         return known.value if known else None
+
+    @property
+    def keys(self) -> Sequence[K]:
+        """Of what something is known."""
+        return tuple(self._views)
 
     def expire(self, key: K) -> None:
         """Have a key read again the next time; until then, and while its store is away, what is known serves."""
@@ -81,7 +97,10 @@ class Views(Generic[K, T]):
             began_s = trio.current_time()
             value = await read()
             now = trio.current_time()
+            before = self._views.get(key)
             self._views[key] = Aged(value, began_s, now, now + self._refresh_s)
+            if before is not None and before.value != value:
+                self._on_change(key, before.value, value)
             return value
 
         stall_s = min(_PATIENCE_S, self._work.stall_s) if known is not None and known.away else self._work.stall_s

@@ -139,6 +139,10 @@ class Source(Protocol):
         """What was last read of a table, however old; None before the first time. Asks nobody."""
         ...
 
+    def believed_s(self, project: str | None) -> float:
+        """For how many seconds what was last read of a project still holds; None means the list of projects."""
+        ...
+
     def standing(self, project: str, table: str, version: str) -> Standing:
         """What is known here of the bytes of a version, 64 digits. Asks nobody: no store, and no network."""
         ...

@@ -91,6 +91,14 @@ class Tree:
             self._nodes.pop(inode, None)
             self._sizes.pop(inode, None)
 
+    def moving_inodes(self, project: str) -> Sequence[int]:
+        """What the kernel knows of a project apart from its pins."""
+        return [
+            inode
+            for inode, node in self._nodes.items()
+            if isinstance(node, ProjectDir | TableDir | TableLink | SetDir) and node.project == project
+        ]
+
     def getattr(self, inode: int) -> Attrs:
         """What a known inode looks like, as far as is known: asks nobody."""
         return self._attrs(self._nodes[inode])
@@ -176,11 +184,14 @@ class Tree:
             case ProjectDir(project):
                 view = self._source.known_project(project)
                 # A project that nobody has looked into yet is dated like the mount, and only until it is.
-                time_ns, ttl_s = (view.time_ns, ttl_s) if view else (time_ns, 0.0)
+                believed_s = min(ttl_s, self._source.believed_s(project), self._source.believed_s(None))
+                time_ns, ttl_s = (view.time_ns, believed_s) if view else (time_ns, 0.0)
             case TableDir(project, name) | SetDir(project, name):
                 time_ns = self._projects.current(project, name).time_ns
+                ttl_s = min(ttl_s, self._source.believed_s(project))
             case TableLink(project, table):
                 time_ns = self._projects.current(project, table).time_ns
+                ttl_s = min(ttl_s, self._source.believed_s(project))
                 size = len(self._links.target(node).encode())
             case SetVersionDir():
                 time_ns, ttl_s = node.time_ns, PIN_TTL_S

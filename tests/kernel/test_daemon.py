@@ -277,7 +277,7 @@ def test_unmount_returns_when_the_daemon_has_ended(tmp_path: Path, stored: Store
         assert (MOUNT_FAILED, f"datomfs: no datomfs mount at {mount.path}\n") == (again.returncode, again.stderr)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_unmounts(tmp_path: Path, stored: StoredProject, number: signal.Signals) -> None:
     with mounted(tmp_path, *store_options(stored)) as mount:
         pid = mount.pid

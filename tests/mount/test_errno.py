@@ -28,7 +28,7 @@ EXPECTED = {
         "UnhashableColumns", "EmptyTable", "UnreadableFile", "SourceChanged",
         "NotAClone", "CloneBusy", "CloneDirty", "CloneDiverged", "CloneMismatch", "RemoteRefused", "WriteConflict",
         "DirectoryNotEmpty", "RemoteNotEmpty", "NamespaceOccupied",
-        "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "UnmountBusy",
+        "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "UnmountBusy", "MountRefused",
         "FuseMissing", "MountExtraMissing", "MountFailed", "AllowOtherForbidden", "CacheUnusable", "CacheFull",
         "CacheDamaged", "MomentNotOver",
     },

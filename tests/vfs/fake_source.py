@@ -84,6 +84,8 @@ class FakeSource:
     standings: dict[tuple[str, str, str], Standing] = field(default_factory=dict)
     sizes: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Of payloads that turn out to have another size than is listed."""
+    believed: dict[str | None, float] = field(default_factory=dict)
+    """For how many seconds what is known still holds; for ever where nothing is said."""
     asked: list[str] = field(default_factory=list)
     opened: dict[Handle, tuple[str, str, str]] = field(default_factory=dict)
     sets: FakeSets = field(default_factory=FakeSets)
@@ -98,6 +100,9 @@ class FakeSource:
 
     def known_table(self, project: str, table: str) -> TableView | None:
         return self._tables.get((project, table))
+
+    def believed_s(self, project: str | None) -> float:
+        return self.believed.get(project, 1e9)
 
     def standing(self, project: str, table: str, version: str) -> Standing:
         return self.standings.get((project, table, version), Standing("pending", 0))

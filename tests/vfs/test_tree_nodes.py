@@ -258,3 +258,31 @@ def test_lookup_of_a_lost_version_leaves_no_inode_behind() -> None:
         return caught.value
 
     assert "the payload of P/dm@111111aa is recorded but missing from the store" == run(work).what
+
+
+# -- what the kernel may believe -----------------------------------------------------------------------------------
+
+
+def test_a_moving_name_is_believed_for_as_long_as_what_it_was_read_from() -> None:
+    source = make_source()
+    names = [("STUDY_001",), ("STUDY_001", "dm"), ("STUDY_001", "dm.parquet")]
+    look(source, *names[1])
+    assert [REFRESH_S] * 3 == [look(source, *each).ttl_s for each in names]
+    source.believed["STUDY_001"] = 7.0
+    assert [7.0] * 3 == [look(source, *each).ttl_s for each in names]
+    source.believed[None] = 3.0
+    assert [3.0, 7.0, 7.0] == [look(source, *each).ttl_s for each in names]
+    assert PIN_TTL_S == look(source, "STUDY_001", "dm", f"@{V1}.parquet").ttl_s
+
+
+def test_what_moves_of_a_project_is_all_the_kernel_knows_of_it_but_pins() -> None:
+    async def work() -> tuple[set[int], set[int]]:
+        tree = make_tree(make_source())
+        moving = {(await walk(tree, *each)).inode for each in [("STUDY_001",), ("STUDY_001", "dm.parquet")]}
+        moving.add((await walk(tree, "STUDY_001", "dm")).inode)
+        await walk(tree, "STUDY_001", "dm", f"@{V1}.parquet")
+        await walk(tree, "STUDY_002", "dm.parquet")
+        return moving, set(tree.moving_inodes("STUDY_001"))
+
+    expected, actual = run(work)
+    assert expected == actual
