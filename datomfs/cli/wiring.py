@@ -5,7 +5,7 @@ The only place that knows both the configuration and the things it configures.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from datomfs.errors import ConfigInvalid
 from datomfs.model.location import Location, parse_store_url
 from datomfs.model.names import check_name
+from datomfs.store.counted import CountedStore, Traffic
 
 if TYPE_CHECKING:
     from datomfs.cache.folder import CacheFolder
@@ -36,6 +37,7 @@ class Session:
 
     clone_dir: Path
     config_path: Path | None
+    traffic: Traffic = field(default_factory=Traffic)
 
     @cached_property
     def config(self) -> Config:
@@ -47,6 +49,9 @@ class Session:
     def open_store(self, project: str, location: Location) -> Store:
         """The store of a project at a location, under the project's own settings where it has some."""
         return self._open_store(location, self._s3_settings(project))
+
+    def _open_counted(self, project: str, location: Location) -> ReadableStore:
+        return CountedStore(self.open_store(project, location), self.traffic)
 
     def _open_store(self, location: Location, settings: S3Settings) -> Store:
         if location.backend == "local":
@@ -75,7 +80,10 @@ class Session:
         return parse_store_url(url, self._s3_settings(project).region or _DEFAULT_REGION)
 
     def portfolio(self, sources: Sources) -> Portfolio:
-        """The projects a reading command looks at: one named by options, else what governs, and the configuration's."""
+        """The projects a reading command looks at: one named by options, else what governs, and the configuration's.
+
+        What it asks of stores is counted in `traffic`.
+        """
         from datomfs.catalog.portfolio import Portfolio
 
         if (sources.store_url is None) != (sources.project is None):
@@ -90,7 +98,7 @@ class Session:
 
         if sources.store_url is not None and sources.project is not None:
             solo = {check_name(sources.project): parse_store_url(sources.store_url)}
-            return Portfolio(solo, self.open_store, open_documents=open_documents)
+            return Portfolio(solo, self._open_counted, open_documents=open_documents)
         configured = self.config.projects
         solo = {name: own.location for name, own in configured.items() if own.location is not None}
         governed = self._governed(sources)
@@ -101,7 +109,7 @@ class Session:
                 f"{lack}; add [gov] with a repo or a store, or [project.NAME] with a store; or give --gov-repo, "
                 "--gov-store, or --store and --project",
             )
-        return Portfolio(solo, self.open_store, governed=governed, open_documents=open_documents)
+        return Portfolio(solo, self._open_counted, governed=governed, open_documents=open_documents)
 
     def _governed(self, sources: Sources) -> Governed | None:
         """What governs the portfolio; an option stands for all the settings say of governance."""
@@ -119,7 +127,7 @@ class Session:
             roads.append(GovRepo(self._mirror(repo_url)))
         if store_url is not None:
             location = parse_store_url(store_url, config.gov_s3.region)
-            roads.append(GovStore(self._open_store(location, config.gov_s3)))
+            roads.append(GovStore(CountedStore(self._open_store(location, config.gov_s3), self.traffic)))
         governance = EitherGovernance(*roads) if len(roads) == 2 else roads[0]
         return Governed(governance, (*config.allow_roots, *sources.allow_roots))
 
