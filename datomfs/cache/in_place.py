@@ -59,9 +59,11 @@ class FilePayload:
             raise StoreDenied(str(self.path.parent), self.path.name, str(error.strerror)) from error
         except DatomfsError as error:
             self.verified, self.failure = Verified.FAILED, error
+            self.proofs.tally.proven(self.verified)
             raise
         self.identity, self.sha256 = proof
         self.verified = Verified.FULL if proven else Verified.UNRECORDED
+        self.proofs.tally.proven(self.verified)
 
     def prove_behind(self) -> None:
         """The same while readers are served already; they get the error from when it is known."""

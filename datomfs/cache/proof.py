@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from cachetools import LRUCache
 
+from datomfs.cache.tally import Tally
 from datomfs.errors import PayloadMismatch, SourceChanged
 
 OnProgress = Callable[[], None]
@@ -77,9 +78,10 @@ class Recorded:
 
 
 class Proofs:
-    """The hashes of files seen so far. Safe to use from several threads."""
+    """The hashes of files seen so far; whoever proves one tells `tally`. Safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally | None = None) -> None:
+        self.tally = tally or Tally()
         self._known: LRUCache[FileIdentity, str] = LRUCache(_REMEMBERED)
         self._lock = Lock()
 

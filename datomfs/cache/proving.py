@@ -76,6 +76,7 @@ class Proving:
             payload.verified = Verified.UNRECORDED
         else:
             self._fail(PayloadMismatch(payload.where, self._recorded.parquet_sha, attested))
+        payload.tally.proven(payload.verified)
         payload.may_stream = payload.is_open = True
 
     def open_gate(self, on_progress: OnProgress) -> None:
@@ -165,6 +166,7 @@ class Proving:
             payload.blocks.remove()
             self._fail(error)
         payload.verified = Verified.FULL if proven else Verified.UNRECORDED
+        payload.tally.proven(payload.verified)
         payload.blocks.keep()
         # Without a copy on disk more will be fetched: from the object, by its etag, that was hashed just now.
         payload.may_stream = payload.may_stream or not payload.blocks.is_on_disk
@@ -174,6 +176,7 @@ class Proving:
 
     def _fail(self, error: PayloadMismatch) -> None:
         self._payload.verified = Verified.FAILED
+        self._payload.tally.proven(Verified.FAILED)
         self._payload.fail(error)
         raise error
 

@@ -28,6 +28,7 @@ from datomfs.cache.proof import OnProgress, Proofs, Recorded
 from datomfs.cache.proving import Prover, Proving, Verify
 from datomfs.cache.remote import RemotePayload
 from datomfs.cache.standing import Verified
+from datomfs.cache.tally import Tally
 from datomfs.errors import (
     CacheFull,
     ObjectChanged,
@@ -101,7 +102,8 @@ class PayloadReader:
         self._memory = BlockMemory(memory)
         self._verify = verify
         self._stall_s = stall_s
-        self._proofs = Proofs()
+        self._tally = Tally()
+        self._proofs = Proofs(self._tally)
         self._prover = Prover()
         self._fetchers: dict[ReadableStore, Fetcher] = {}
         self._remote: dict[tuple[str, str, str], RemotePayload] = {}
@@ -149,6 +151,11 @@ class PayloadReader:
         if self._folder.holds(recorded.sha256, info.size):
             return Verified.FULL, info.size
         return Verified.PENDING, max(map(self._folder.counted, self._partial_names(store, info, recorded)))
+
+    @property
+    def tally(self) -> Tally:
+        """What became of reads and proofs so far."""
+        return self._tally
 
     @property
     def folder(self) -> CacheFolder:
@@ -338,6 +345,7 @@ class PayloadReader:
         blocks = Blocks(self._folder, self._memory, name, info.size)
         planner = _planner(plain_grid(info.size), blocks)
         payload = RemotePayload(self._fetcher(store), info, where, blocks, planner)
+        payload.tally = self._tally
         payload.acquire()
 
         def remember() -> None:

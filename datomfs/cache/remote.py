@@ -18,6 +18,7 @@ from datomfs.cache.fetch import Delivery, Fetcher, Job, Urgency
 from datomfs.cache.prefetch import Planner, split
 from datomfs.cache.proof import OnProgress
 from datomfs.cache.standing import Verified
+from datomfs.cache.tally import Tally
 from datomfs.errors import DatomfsError, ObjectChanged, StoreDenied, StoreUnreachable
 from datomfs.store.base import ObjectInfo
 
@@ -91,6 +92,7 @@ class RemotePayload:
         self.on_complete: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
         self.on_unused: Callable[[], None] = lambda: None
+        self.tally = Tally()
         self._fetcher = fetcher
         self._planner = planner
         self._lock = Lock()
@@ -117,9 +119,15 @@ class RemotePayload:
         end = min(offset + length, self.size)
         if offset >= end:
             return b""
+        data = self.blocks.read_nowait(offset, end) if self.is_open else None
+        if data is None:
+            self.tally.waited(
+                is_here=not self.blocks.missing(offset, end)
+            )  # what is asked for next may be here at once
+        else:
+            self.tally.at_once += 1  # one thread alone reads without waiting, so this needs no lock
         if not self.is_open:
             return None
-        data = self.blocks.read_nowait(offset, end)
         self._plan(offset, end, is_here=data is not None)
         return data if self.is_open else None  # what has come since the gate was closed is not proven
 
