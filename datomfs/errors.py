@@ -23,7 +23,7 @@
     │   └── DirectoryNotEmpty  RemoteNotEmpty  NamespaceOccupied
     └── MountError                        9      see the hint
         ├── MountpointMissing  MountpointNotEmpty  MountpointBusy  NotMounted  UnmountBusy
-        └── FuseMissing  MountExtraMissing  MountFailed  MountRefused  AllowOtherForbidden
+        └── FuseMissing  MountExtraMissing  MountFailed  MountRefused  AllowOtherForbidden  MountUnreported
 
 Errors carry fields; their text is made here and nowhere else: `message` says what is wrong and where, `hint` the
 way out. Both are templates over the fields. No field ever holds a secret.
@@ -747,6 +747,15 @@ class MountRefused(MountError):
     reason: str
     message = "the mount at {path} did not answer as it should: {reason}"
     hint = "Its log tells more; if its daemon has ended, take it away with `datomfs unmount {path}`."
+
+
+@dataclass(eq=False)
+class MountUnreported(MountError):
+    """A datomfs mount whose daemon has written down nothing that this user can read."""
+
+    path: str
+    message = "nothing is known of the mount at {path}"
+    hint = "Ask as the user who mounted it; its daemon may also have been started with other folders, or be starting."
 
 
 @dataclass(eq=False)

@@ -23,6 +23,7 @@ from datomfs.cli.output import emit_error
 from datomfs.cli.read import get, history, ls, resolve, show
 from datomfs.cli.refresh import refresh
 from datomfs.cli.settings import config
+from datomfs.cli.status import status
 from datomfs.cli.wiring import Session
 from datomfs.cli.write import clone, init, pull, write
 from datomfs.errors import DatomfsError
@@ -43,7 +44,7 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     """Every version of every study table, as a file.
 
     \b
-    Read:   ls  history  show  resolve  get  mount  unmount  refresh
+    Read:   ls  history  show  resolve  get  mount  unmount  refresh  status
     Cache:  cache status | warm | pin | unpin | verify | evict | clear
     Write:  init  clone  write  pull
     Try:    example  hash  config
@@ -61,8 +62,8 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
 
 
 for command in (
-    cache, clone, config, example, get, hash_files, history, init, ls, mount, pull, refresh, resolve, show, unmount,
-    write,
+    cache, clone, config, example, get, hash_files, history, init, ls, mount, pull, refresh, resolve, show, status,
+    unmount, write,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -78,6 +78,7 @@ def mount(
         return
     try:
         from datomfs.mount.daemon import serve
+        from datomfs.mount.reporter import Watched
     except ModuleNotFoundError as error:
         raise MountExtraMissing(str(error.name)) from error
     logger = logging.getLogger("datomfs")
@@ -93,6 +94,7 @@ def mount(
             stall_s=session.config.stall_s,
             list_versions=list_versions or session.config.list_versions,
             allow_other=allow_other,
+            watched=Watched(session.traffic, files.state, None if foreground else log_path),
             on_ready=announce or (lambda: None),
         )
     finally:

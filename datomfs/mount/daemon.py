@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pyfuse3
@@ -16,11 +17,14 @@ from datomfs.cache.reader import PayloadReader
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import MountFailed
 from datomfs.mount.allocator import limit_arenas
+from datomfs.mount.beat import Beat, put_file
 from datomfs.mount.control import Control
 from datomfs.mount.kernel_entries import KernelEntries
 from datomfs.mount.live_source import LiveSource
 from datomfs.mount.operations import DatomOperations
 from datomfs.mount.read_ahead import limit_read_ahead
+from datomfs.mount.report import Report, render_report
+from datomfs.mount.reporter import Reporter, Watched
 from datomfs.vfs.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -37,6 +41,7 @@ def serve(
     stall_s: float,
     list_versions: bool,
     allow_other: bool,
+    watched: Watched,
     on_ready: Callable[[], None],
 ) -> None:
     """Mount and answer until it is unmounted, or SIGTERM or SIGINT come; `on_ready` is called when it answers.
@@ -62,7 +67,9 @@ def serve(
                     raise MountFailed(str(mountpoint), str(error)) from error
                 try:
                     nursery.start_soon(_obey, signals, nursery, control)
-                    nursery.start_soon(_begin, mountpoint, on_ready, source)
+                    reporter = Reporter(mountpoint, source, operations.tally, reader, watched)
+                    beat = Beat(reporter.gather, reporter.complete, [partial(_put_state, watched.state)])
+                    nursery.start_soon(_begin, mountpoint, on_ready, source, beat)
                     await pyfuse3.main()
                 finally:
                     pyfuse3.close(unmount=True)
@@ -72,10 +79,13 @@ def serve(
                 nursery.cancel_scope.cancel()
 
     limit_arenas()
+    watched.state.parent.mkdir(parents=True, exist_ok=True)
     try:
         trio.run(run)
     except ExceptionGroup as group:
         raise _first(group) from group
+    finally:
+        watched.state.unlink(missing_ok=True)
 
 
 async def _obey(signals: AsyncIterator[int], serving: trio.Nursery, control: Control) -> None:
@@ -94,7 +104,7 @@ async def _refresh(control: Control) -> None:
         log.info("refreshed: %s", line)
 
 
-async def _begin(mountpoint: Path, on_ready: Callable[[], None], source: LiveSource) -> None:
+async def _begin(mountpoint: Path, on_ready: Callable[[], None], source: LiveSource, beat: Beat) -> None:
     """Say that the mount is ready once it has answered a request of our own through the kernel; then look around."""
     try:
         await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
@@ -102,8 +112,15 @@ async def _begin(mountpoint: Path, on_ready: Callable[[], None], source: LiveSou
         raise MountFailed(str(mountpoint), f"it does not answer: {error.strerror}") from error
     await trio.to_thread.run_sync(limit_read_ahead, mountpoint, abandon_on_cancel=True)
     log.info("mounted %s", mountpoint)
+    await beat.take()  # who is told that it is ready may ask for its state
     on_ready()
-    await source.look_around()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(beat.run)
+        nursery.start_soon(source.look_around)
+
+
+def _put_state(path: Path, report: Report) -> None:
+    put_file(path, render_report(report), mode=0o600)
 
 
 def _first(error: Exception) -> Exception:

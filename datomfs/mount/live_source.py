@@ -25,6 +25,7 @@ from datomfs.errors import AccessError, DatomfsError, RecordedMissing, TableNotF
 from datomfs.layout import payload_key
 from datomfs.model.manifest import Manifest
 from datomfs.model.timestamps import parse_timestamp_ns
+from datomfs.mount.activity import Activity
 from datomfs.mount.live_sets import LiveSets
 from datomfs.mount.open_payloads import OpenPayloads
 from datomfs.mount.siblings import Siblings
@@ -183,6 +184,16 @@ class LiveSource:
         if state is None or entry is None or info is None:
             return None
         return state.store, info, Recorded(entry.entry.parquet_sha, entry.entry.data_sha)
+
+    def activity(self) -> Activity:
+        """What this source has to tell of itself. Asks nobody."""
+        views = (self._names, self._projects, self._tables, self._listings)
+        return Activity(
+            tuple(self._names.known(None) or ()),
+            {name: (aged.read_s, aged.away) for name, aged in self._projects.all().items()},
+            sum(view.read_count for view in views),
+            self._payloads.count,
+        )
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project, at most `refresh_s` old."""

@@ -31,6 +31,7 @@ from datomfs.errors import (
 log = logging.getLogger(__name__)
 
 FSTYPE = "fuse.datomfs"
+STATE_SUFFIX = ".json"
 _DEVICE = Path("/dev/fuse")
 _FUSE_CONF = Path("/etc/fuse.conf")
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -40,19 +41,25 @@ _UNMOUNT_TIMEOUT_S = 10
 
 @dataclass(frozen=True, slots=True)
 class MountFiles:
-    """The files of one mount in the user's state folder: the daemon's pid, and its log."""
+    """The files of one mount in the user's state folder: the daemon's pid, its log, and its state as it reports it."""
 
     pid: Path
     log: Path
+    state: Path
 
 
 def mount_files(mountpoint: Path) -> MountFiles:
-    """Where pid and log of a mount lie; the name tells the mountpoint to people, its digest keeps two apart."""
+    """Where the files of a mount lie; the name tells the mountpoint to people, its digest keeps two apart."""
     mountpoint = _real(mountpoint)
     digest = hashlib.sha256(os.fsencode(mountpoint)).hexdigest()[:8]
     stem = f"{mountpoint.name or 'root'}-{digest}"
-    folder = platformdirs.user_state_path("datomfs") / "mounts"
-    return MountFiles(folder / f"{stem}.pid", folder / f"{stem}.log")
+    folder = mounts_folder()
+    return MountFiles(*(folder / f"{stem}{suffix}" for suffix in (".pid", ".log", STATE_SUFFIX)))
+
+
+def mounts_folder() -> Path:
+    """Where the files of all mounts of this user lie."""
+    return platformdirs.user_state_path("datomfs") / "mounts"
 
 
 def check_machine() -> None:

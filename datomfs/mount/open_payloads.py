@@ -57,6 +57,11 @@ class OpenPayloads:
         self._handles[handle] = shared
         return handle
 
+    @property
+    def count(self) -> int:
+        """How many handles are open."""
+        return len(self._handles)
+
     def size(self, handle: Handle) -> int:
         """The bytes of an open payload."""
         return self._handles[handle].payload.size

@@ -20,6 +20,7 @@ import pyfuse3
 from datomfs.errors import DatomfsError
 from datomfs.mount.control import Control
 from datomfs.mount.errno import errno_of
+from datomfs.mount.tally import Tally
 from datomfs.vfs.nodes import Attrs, Node
 from datomfs.vfs.source import Handle
 from datomfs.vfs.tree import Tree
@@ -40,32 +41,39 @@ def _answered(handler: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, 
 
     @functools.wraps(handler)
     async def answer(*args: P.args, **kwargs: P.kwargs) -> R:
+        tally = cast("DatomOperations", args[0]).tally
+        tally.requests[handler.__name__] += 1
         try:
             return await handler(*args, **kwargs)
         except DatomfsError as error:
             number = errno_of(error)
+            tally.errors[errno.errorcode[number]] += 1
             level = logging.DEBUG if number in _QUIET else logging.ERROR
             log.log(level, "%s%s: %s: %s", handler.__name__, args[1:3], errno.errorcode[number], error.what)
             raise pyfuse3.FUSEError(number) from error
         except OSError as error:
             number = errno_of(error)
+            tally.errors[errno.errorcode[number]] += 1
             log.error("%s%s: %s: %s", handler.__name__, args[1:3], errno.errorcode[number], error)  # noqa: TRY400
             raise pyfuse3.FUSEError(number) from error
         except Exception as error:
+            number = errno_of(error)
+            tally.errors[errno.errorcode[number]] += 1
             log.exception("%s%s failed", handler.__name__, args[1:3])
-            raise pyfuse3.FUSEError(errno_of(error)) from error
+            raise pyfuse3.FUSEError(number) from error
 
     return answer
 
 
 class DatomOperations(pyfuse3.Operations):
-    """The handlers of one mount; files belong to `uid` and `gid`."""
+    """The handlers of one mount; files belong to `uid` and `gid`. `tally` counts what they are asked."""
 
     # It would ask of an NFS server's handle what inode it is, and forgotten inodes are not known here.
     supports_dot_lookup = False
 
     def __init__(self, tree: Tree, control: Control, uid: int, gid: int) -> None:
         super().__init__()
+        self.tally = Tally()
         self._tree = tree
         self._control = control
         self._uid = uid
@@ -129,7 +137,9 @@ class DatomOperations(pyfuse3.Operations):
 
     @_answered
     async def read(self, fh: pyfuse3.FileHandleT, off: int, size: int) -> bytes:
-        return cast("bytes", await self._tree.read(Handle(fh), off, size))  # any buffer will do
+        data = await self._tree.read(Handle(fh), off, size)
+        self.tally.bytes_read += len(data)
+        return cast("bytes", data)  # any buffer will do
 
     @_answered
     async def release(self, fh: pyfuse3.FileHandleT) -> None:

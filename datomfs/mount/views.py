@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import trio
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 
 from datomfs.errors import AccessError, RefForbidden
 from datomfs.mount.single_flight import Progress
@@ -57,6 +57,8 @@ class Views(Generic[K, T]):
         self._on_change = on_change
         self._refresh_s = refresh_s
         self._views: LRUCache[K, Aged[T]] = LRUCache(limit)
+        self.read_count = 0
+        """How many were read so far, each time one was."""
 
     def find(self, key: K) -> Aged[T] | None:
         """What was last read of a key, however old, or None."""
@@ -71,6 +73,10 @@ class Views(Generic[K, T]):
     def keys(self) -> Sequence[K]:
         """Of what something is known."""
         return tuple(self._views)
+
+    def all(self) -> Mapping[K, Aged[T]]:
+        """All that is known, whatever its age; to look at them makes none of them one looked at lately."""
+        return {key: Cache.__getitem__(self._views, key) for key in self._views}
 
     def expire(self, key: K) -> None:
         """Have a key read again the next time; until then, and while its store is away, what is known serves."""
@@ -97,6 +103,7 @@ class Views(Generic[K, T]):
             began_s = trio.current_time()
             value = await read()
             now = trio.current_time()
+            self.read_count += 1
             before = self._views.get(key)
             self._views[key] = Aged(value, began_s, now, now + self._refresh_s)
             if before is not None and before.value != value:

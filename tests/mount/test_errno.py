@@ -29,8 +29,8 @@ EXPECTED = {
         "NotAClone", "CloneBusy", "CloneDirty", "CloneDiverged", "CloneMismatch", "RemoteRefused", "WriteConflict",
         "DirectoryNotEmpty", "RemoteNotEmpty", "NamespaceOccupied",
         "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "UnmountBusy", "MountRefused",
-        "FuseMissing", "MountExtraMissing", "MountFailed", "AllowOtherForbidden", "CacheUnusable", "CacheFull",
-        "CacheDamaged", "MomentNotOver",
+        "FuseMissing", "MountExtraMissing", "MountFailed", "AllowOtherForbidden", "MountUnreported",
+        "CacheUnusable", "CacheFull", "CacheDamaged", "MomentNotOver",
     },
 }  # fmt: skip
 
