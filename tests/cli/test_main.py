@@ -145,10 +145,15 @@ def test_a_fault_of_ours_keeps_its_traceback(datomfs: Datomfs, monkeypatch: pyte
 def test_an_interrupt_ends_with_130_and_one_line(tmp_path: Path) -> None:
     fifo = tmp_path / "config.toml"
     os.mkfifo(fifo)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "datomfs", "--config", str(fifo), "ls"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY,
-    )  # fmt: skip
+    # Where the tests run in a shell's background they ignore the signal, and so would what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "datomfs", "--config", str(fifo), "ls"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
     with fifo.open("wb"):  # opens when the command has begun to read its configuration, and then keeps it waiting
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
