@@ -25,6 +25,9 @@ VERSION_SUFFIX = ".parquet"
 SHORT_VERSION_DIGITS = 8
 XATTR_NAMESPACE = "user."
 CONTROL_REFRESH = "user.datom.control.refresh"
+XATTR_NAME_LIMIT = 255
+XATTR_LIST_LIMIT = 64 << 10
+"""Bytes of all names of one file, each with its final NUL; the kernel gives nobody a longer list (xattr(7))."""
 
 GOV_PROJECTS = "projects/"
 REF_FILE = "ref.json"
@@ -180,8 +183,14 @@ def parse_table_link_name(file_name: str) -> str | None:
 
 
 def xattr_name(field: str) -> str:
-    """The extended attribute that tells a field of a payload: `user.datom.verified`."""
+    """The extended attribute that tells a field: `user.datom.verified`."""
     return f"{XATTR_NAMESPACE}datom.{field}"
+
+
+def parse_xattr_name(name: str) -> str | None:
+    """The field that an extended attribute tells, or None for an attribute of somebody else's."""
+    field = name.removeprefix(xattr_name(""))
+    return field if field != name else None
 
 
 def short_version(version: str, others: frozenset[str] | set[str]) -> str:

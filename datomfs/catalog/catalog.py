@@ -158,10 +158,20 @@ class Catalog:
 
     def read_table(self, table: str) -> Table:
         """Metadata and history of a table. Raises TableNotFound, NotATable, RecordedMissing."""
-        metadata = self._read_metadata(table)
+        metadata = self.read_metadata(table)
         if metadata.kind != "table":
             raise NotATable(self.project, table, metadata.kind)
         return Table(self.project, table, self.read_history(table), metadata)
+
+    def read_metadata(self, table: str) -> Metadata:
+        """The current metadata of a table or a set. Raises TableNotFound, RecordedMissing."""
+        key = metadata_key(table)
+        try:
+            return parse_metadata(self.documents.get(key), self._where(key))
+        except ObjectMissing as error:
+            if table in self.read_manifest().rows:
+                raise RecordedMissing(self._where(key)) from error
+            raise TableNotFound(self.project, table) from error
 
     def read_versions(self, table: str) -> TableVersions:
         """The versions of a table, of one document, for who knows from the manifest that it is one.
@@ -236,15 +246,6 @@ class Catalog:
     def _check_name(self, found: str | None) -> None:
         if found not in (None, self.project):
             raise ProjectNotFound(self.project, f"{self.documents.url} holds {found!r}")
-
-    def _read_metadata(self, table: str) -> Metadata:
-        key = metadata_key(table)
-        try:
-            return parse_metadata(self.documents.get(key), self._where(key))
-        except ObjectMissing as error:
-            if table in self.read_manifest().rows:
-                raise RecordedMissing(self._where(key)) from error
-            raise TableNotFound(self.project, table) from error
 
     def _where(self, key: str) -> str:
         return self.documents.where(key)

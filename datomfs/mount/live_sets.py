@@ -14,7 +14,7 @@ from cachetools import LRUCache
 
 from datomfs.cache.proof import OnProgress, Recorded
 from datomfs.cache.reader import PayloadReader
-from datomfs.catalog.catalog import Catalog
+from datomfs.catalog.catalog import Catalog, TableVersion
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.catalog.sets import SetVersions, check_payload, check_size, read_set_versions, recorded_sha
 from datomfs.errors import RecordedMissing
@@ -67,6 +67,11 @@ class LiveSets:
         """What was last read of a set, or None."""
         known = self._states.known((project, name))
         return known.view if known else None
+
+    def find_version(self, project: str, name: str, version: str) -> tuple[Catalog, TableVersion] | None:
+        """What the history in memory says of a version, or None."""
+        state = self._states.known((project, name))
+        return (state.catalog, state.versions.resolve(version)) if state else None
 
     async def content(self, project: str, name: str, version: str) -> SetContent:
         """What a version holds. Raises PayloadMismatch, RecordedMissing, DocumentInvalid, and the store's errors."""

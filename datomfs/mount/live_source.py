@@ -19,13 +19,14 @@ from datomfs.cache.blocks import Bytes
 from datomfs.cache.proof import Recorded
 from datomfs.cache.reader import SMALL, PayloadReader
 from datomfs.cache.standing import Verified
-from datomfs.catalog.catalog import TableVersions
+from datomfs.catalog.catalog import Catalog, TableVersion, TableVersions
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import AccessError, DatomfsError, RecordedMissing, TableNotFound
 from datomfs.layout import payload_key
 from datomfs.model.manifest import Manifest
 from datomfs.model.timestamps import parse_timestamp_ns
 from datomfs.mount.activity import Activity
+from datomfs.mount.live_facts import LiveFacts
 from datomfs.mount.live_sets import LiveSets
 from datomfs.mount.open_payloads import OpenPayloads
 from datomfs.mount.siblings import Siblings
@@ -56,10 +57,15 @@ _MOST_LISTINGS = 16
 class _TableState:
     """A table as last read: its view for the tree, and what opening a version of it takes."""
 
-    store: ReadableStore
+    catalog: Catalog
     view: TableView
     table: TableVersions
     payloads: Mapping[str, ObjectInfo]
+
+    @property
+    def store(self) -> ReadableStore:
+        """Where the bytes lie."""
+        return self.catalog.store
 
 
 class Watcher(Protocol):
@@ -106,6 +112,7 @@ class LiveSource:
         )
         self._version_counts: dict[str, int] = {}
         self.sets = LiveSets(portfolio, reader, self._work, refresh_s=refresh_s)
+        self.facts = LiveFacts(portfolio, self._work, self.find_version, self._projects, self.project)
 
     # -- what moved ------------------------------------------------------------------------------------------------
 
@@ -169,6 +176,13 @@ class LiveSource:
         """What is known here of the bytes of a version."""
         known = self._find_payload(project, table, version)
         return Standing(*self._reader.standing(*known)) if known else Standing(Verified.PENDING, 0)
+
+    def find_version(self, project: str, name: str, version: str) -> tuple[Catalog, TableVersion] | None:
+        """What the history in memory says of a version of a table or a set, or None."""
+        state = self._tables.known((project, name))
+        if state is None:
+            return self.sets.find_version(project, name, version)
+        return state.catalog, state.table.resolve(version)
 
     def has_failed(self, project: str, table: str, version: str) -> bool:
         """Whether bytes of a version were given that turned out not to be the recorded ones."""
@@ -358,7 +372,7 @@ class LiveSource:
         # A version may be written between the two, bytes first: what an older listing lacks is not lost.
         if any(payload_key(table, entry.data_sha) not in payloads for entry in known.history.entries):
             await list_payloads()
-        return _TableState(catalog.store, table_view(known, payloads), known, payloads)
+        return _TableState(catalog, table_view(known, payloads), known, payloads)
 
     async def _list_project(self, project: str) -> Mapping[str, Mapping[str, ObjectInfo]]:
         catalog = await self._work.in_thread(self._portfolio.catalog, project)

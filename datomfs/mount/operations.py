@@ -98,7 +98,7 @@ class DatomOperations(pyfuse3.Operations):
     @_answered
     async def getxattr(self, inode: pyfuse3.InodeT, name: pyfuse3.XAttrNameT, ctx: pyfuse3.RequestContext) -> bytes:
         told = await self._control.ask(inode, os.fsdecode(name), ctx.pid)
-        return self._tree.getxattr(inode, os.fsdecode(name)) if told is None else told
+        return await self._tree.getxattr(inode, os.fsdecode(name)) if told is None else told
 
     @_answered
     async def listxattr(self, inode: pyfuse3.InodeT, ctx: pyfuse3.RequestContext) -> Sequence[pyfuse3.XAttrNameT]:

@@ -12,6 +12,7 @@ from cachetools import LRUCache
 
 from datomfs.errors import RecordedMissing, VersionNotFound
 from datomfs.layout import parse_version_directory_name, version_directory_name
+from datomfs.model.sets import Member
 from datomfs.vfs.member_names import name_members
 from datomfs.vfs.nodes import MemberLink, Node, SetDir, SetVersionDir
 from datomfs.vfs.room import Entries, Listings
@@ -55,28 +56,34 @@ class SetVersionRoom:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._members: LRUCache[SetVersionDir, Mapping[str, MemberLink]] = LRUCache(_VERSIONS)
+        self._members: LRUCache[SetVersionDir, Mapping[str, Member]] = LRUCache(_VERSIONS)
 
     async def find(self, directory: SetVersionDir, name: str) -> Node | None:
         """The member of that name."""
-        return (await self._links(directory)).get(name)
+        member = (await self.members(directory)).get(name)
+        return MemberLink(directory, name, member.id) if member else None
 
     async def entries(self, directory: SetVersionDir) -> Entries:
         """All members, in the order of the payload."""
-        return list((await self._links(directory)).items())
+        members = await self.members(directory)
+        return [(name, MemberLink(directory, name, member.id)) for name, member in members.items()]
 
-    async def _links(self, directory: SetVersionDir) -> Mapping[str, MemberLink]:
+    def known_members(self, directory: SetVersionDir) -> Mapping[str, Member]:
+        """The members by name, if the directory was looked into; else none. Asks nobody."""
+        return self._members.get(directory, {})
+
+    async def members(self, directory: SetVersionDir) -> Mapping[str, Member]:
+        """The members by name."""
         known = self._members.get(directory)
         if known is not None:
             return known
         content = await self._source.sets.content(directory.project, directory.name, directory.version)
         where = f"{directory.project}/{directory.name}@{directory.version[:8]}"
-        named = name_members(content.members, where)
-        absent = {member.id.project for member in named.values()}.difference(await self._source.projects())
+        members = name_members(content.members, where)
+        absent = {member.id.project for member in members.values()}.difference(await self._source.projects())
         for project in sorted(absent):
             log.info("%s has members of project %s, which is not in this mount", where, project)
-        links = {name: MemberLink(directory, name, member.id) for name, member in named.items()}
-        return self._members.setdefault(directory, links)
+        return self._members.setdefault(directory, members)
 
 
 def _list_versions(directory: SetDir, view: TableView) -> Entries:

@@ -15,6 +15,7 @@ from datomfs.errors import VersionAmbiguous, VersionNotFound
 from datomfs.layout import short_version
 
 if TYPE_CHECKING:
+    from datomfs.vfs.fact_source import FactSource
     from datomfs.vfs.set_source import SetSource
 
 Handle = NewType("Handle", int)
@@ -125,6 +126,11 @@ class Source(Protocol):
     @property
     def sets(self) -> SetSource:
         """Who tells of sets."""
+        ...
+
+    @property
+    def facts(self) -> FactSource:
+        """Who tells what is recorded of versions and projects."""
         ...
 
     async def projects(self) -> Sequence[str]:

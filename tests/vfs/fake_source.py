@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from datomfs.errors import DatomfsError, ProjectNotFound, TableNotFound
 from datomfs.model.sets import SetContent
+from datomfs.vfs.fact_source import Facts
 from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView, VersionView
 
 
@@ -74,6 +75,34 @@ class FakeSets:
 
 
 @dataclass
+class FakeFacts:
+    """Implements `vfs.fact_source.FactSource`: of versions that a test gave facts, and of all projects."""
+
+    of_version: dict[tuple[str, str, str], tuple[dict[str, str], dict[str, str]]] = field(default_factory=dict)
+    """What is known of a version at once, and what only after it was read."""
+    of_project: dict[str, dict[str, str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    _read: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def known(self, project: str, name: str, version: str) -> Facts | None:
+        key = (project, name, version)
+        if key not in self.of_version:
+            return None
+        known, unread = self.of_version[key]
+        return Facts({**known, **unread}) if key in self._read else Facts(known, ("nrow", "ncol"))
+
+    async def read(self, project: str, name: str, version: str) -> Mapping[str, str]:
+        self.asked.append(f"{project}/{name}@{version[:8]}")
+        self._read.add((project, name, version))
+        known, unread = self.of_version[project, name, version]
+        return {**known, **unread}
+
+    async def project(self, project: str) -> Mapping[str, str]:
+        self.asked.append(project)
+        return self.of_project[project]
+
+
+@dataclass
 class FakeSource:
     """Implements `vfs.source.Source`. A project whose value is an error raises it.
 
@@ -89,6 +118,7 @@ class FakeSource:
     asked: list[str] = field(default_factory=list)
     opened: dict[Handle, tuple[str, str, str]] = field(default_factory=dict)
     sets: FakeSets = field(default_factory=FakeSets)
+    facts: FakeFacts = field(default_factory=FakeFacts)
     _projects: dict[str, ProjectView] = field(default_factory=dict)
     _tables: dict[tuple[str, str], TableView] = field(default_factory=dict)
 

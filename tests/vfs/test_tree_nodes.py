@@ -7,8 +7,6 @@ import stat
 import pytest
 
 from datomfs.errors import (
-    AttributeForeign,
-    AttributeNotFound,
     DatomfsError,
     NotFound,
     PayloadResized,
@@ -17,7 +15,6 @@ from datomfs.errors import (
     TableNotFound,
 )
 from datomfs.vfs.nodes import ROOT_INODE, Attrs, PayloadFile, ProjectDir, TableDir, TableLink, inode_of
-from datomfs.vfs.source import Standing
 from datomfs.vfs.tree import PIN_TTL_S
 from tests.vfs.fake_source import FakeSource, FakeTable
 from tests.vfs.trees import MOUNTED_NS, REFRESH_S, V1, V2, look, make_source, make_tree, run, walk
@@ -85,80 +82,6 @@ def test_a_project_that_is_not_known_yet_has_a_name_and_no_tables() -> None:
             tree.getattr(inode_of(TableDir("STUDY_002", "dm")))
 
     run(work)
-
-
-# -- extended attributes -------------------------------------------------------------------------------------------
-
-
-def xattrs(source: FakeSource, *names: str) -> dict[str, bytes]:
-    """The extended attributes of what these lookups end at, in a fresh tree."""
-
-    async def work() -> dict[str, bytes]:
-        tree = make_tree(source)
-        inode = (await walk(tree, *names)).inode
-        return {name: tree.getxattr(inode, name) for name in tree.listxattr(inode)}
-
-    return run(work)
-
-
-def test_a_payload_tells_its_standing() -> None:
-    source = make_source()
-    source.standings["STUDY_001", "dm", V1] = Standing("full", 3)
-    told = {"user.datom.verified": b"full", "user.datom.cached": b"3"}
-    assert told == xattrs(source, "STUDY_001", "dm", f"@{V1}.parquet")
-    other = {"user.datom.verified": b"pending", "user.datom.cached": b"0"}
-    assert other == xattrs(source, "STUDY_001", "dm", f"@{V2}.parquet")
-
-
-def test_a_standing_is_told_as_it_is_now_and_asks_nobody() -> None:
-    source = make_source()
-
-    async def work() -> list[bytes]:
-        tree = make_tree(source)
-        inode = (await walk(tree, "STUDY_001", "dm", f"@{V1}.parquet")).inode
-        source.asked.clear()
-        told = []
-        for verified in ("pending", "attested", "failed"):
-            source.standings["STUDY_001", "dm", V1] = Standing(verified, 0)
-            told.append(tree.getxattr(inode, "user.datom.verified"))
-        return told
-
-    assert [b"pending", b"attested", b"failed"] == run(work)
-    assert [] == source.asked
-
-
-@pytest.mark.parametrize("names", [(), ("STUDY_001",), ("STUDY_001", "dm"), ("STUDY_001", "dm.parquet")])
-def test_only_payloads_have_extended_attributes(names: tuple[str, ...]) -> None:
-    assert {} == xattrs(make_source(), *names)
-
-
-@pytest.mark.parametrize("name", ["user.verified", "user.datom.", "user.datom.nothing", "user.datom.\udcff"])
-@pytest.mark.parametrize("names", [(), ("STUDY_001", "dm", f"@{V1}.parquet")])
-def test_an_extended_attribute_that_is_not_there_is_said_by_name(names: tuple[str, ...], name: str) -> None:
-    async def work() -> None:
-        tree = make_tree(make_source())
-        tree.getxattr((await walk(tree, *names)).inode, name)
-
-    with pytest.raises(AttributeNotFound) as caught:
-        run(work)
-    assert name == caught.value.name
-
-
-@pytest.mark.parametrize(
-    "name", ["", "verified", "security.selinux", "system.posix_acl_access", "trusted.datom.cached"]
-)
-def test_other_namespaces_are_told_from_a_name_that_is_not_there(name: str) -> None:
-    tree = make_tree(make_source())
-    with pytest.raises(AttributeForeign) as caught:
-        tree.getxattr(ROOT_INODE, name)
-    assert name == caught.value.name
-
-
-def test_a_forgotten_inode_has_no_attributes_to_tell() -> None:
-    tree = make_tree(make_source())
-    for ask in (tree.listxattr, lambda inode: tree.getxattr(inode, "user.datom.cached")):
-        with pytest.raises(KeyError):
-            ask(12345)
 
 
 # -- what the kernel is owed ---------------------------------------------------------------------------------------

@@ -1,0 +1,133 @@
+"""What is recorded of versions and projects, in a running mount: from histories in memory, and from snapshots.
+
+A snapshot is read when somebody asks for what it alone has, and then kept: a version never changes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+import trio
+from cachetools import LRUCache
+
+from datomfs.catalog.catalog import Catalog, TableVersion
+from datomfs.catalog.portfolio import Portfolio
+from datomfs.identity.metadata import metadata_sha
+from datomfs.layout import payload_key
+from datomfs.model.metadata import Metadata
+from datomfs.model.timestamps import render_timestamp
+from datomfs.mount.single_flight import Progress
+from datomfs.mount.views import Views
+from datomfs.mount.work import Work
+from datomfs.vfs.fact_source import Facts
+from datomfs.vfs.source import ProjectView
+
+_SNAPSHOT_FIELDS = ("hash_algo", "table_type", "nrow", "ncol")
+_SNAPSHOTS = 10_000
+
+FindVersion = Callable[[str, str, str], tuple[Catalog, TableVersion] | None]
+
+
+class LiveFacts:
+    """Implements `vfs.fact_source.FactSource`. All methods run in the trio thread.
+
+    `find_version` looks into the histories in memory; `projects` are the views of projects with their age, and
+    `read_project` brings one up to date.
+    """
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        work: Work,
+        find_version: FindVersion,
+        projects: Views[str, ProjectView],
+        read_project: Callable[[str], Awaitable[ProjectView]],
+    ) -> None:
+        self._portfolio = portfolio
+        self._work = work
+        self._find_version = find_version
+        self._projects = projects
+        self._read_project = read_project
+        self._snapshots: LRUCache[tuple[str, str, str], Mapping[str, str]] = LRUCache(_SNAPSHOTS)
+
+    def known(self, project: str, name: str, version: str) -> Facts | None:
+        """What the history says of a version, and the snapshot if it was read."""
+        found = self._find_version(project, name, version)
+        if found is None:
+            return None
+        recorded = _recorded(*found)
+        read = self._snapshots.get((project, name, version))
+        return Facts(recorded, _SNAPSHOT_FIELDS) if read is None else Facts({**recorded, **read})
+
+    async def read(self, project: str, name: str, version: str) -> Mapping[str, str]:
+        """The same with the snapshot. Raises DocumentError, and the store's errors."""
+        found = self._find_version(project, name, version)
+        if found is None:
+            return {}
+        key = (project, name, version)
+
+        async def read(_: Progress) -> Mapping[str, str]:
+            metadata = await self._work.in_thread(_read_metadata, *found)
+            if metadata is None:
+                return {}
+            return self._snapshots.setdefault(key, _described(metadata))
+
+        read_facts = self._snapshots.get(key)
+        if read_facts is None:
+            read_facts = await self._work.once(("facts", *key), read, f"the metadata of {project}/{name}")
+        return {**_recorded(*found), **read_facts}
+
+    async def project(self, project: str) -> Mapping[str, str]:
+        """Where a project lies, along which road its documents come, how old they are, and how much there is."""
+        view = await self._read_project(project)
+        catalog = await self._work.in_thread(self._portfolio.catalog, project)
+        known = self._projects.find(project)
+        read_s = known.read_s if known else trio.current_time()
+        checked = datetime.fromtimestamp(time.time() - (trio.current_time() - read_s), UTC)
+        return {
+            "project": project,
+            "location": catalog.store.url,
+            "source": catalog.documents.source,
+            "checked_at": render_timestamp(checked),
+            "table_count": str(len(view.tables)),
+            "set_count": str(len(view.sets)),
+        }
+
+
+def _recorded(catalog: Catalog, found: TableVersion) -> Mapping[str, str]:
+    entry = found.entry
+    fields = {
+        "project": found.project,
+        "table" if found.key == payload_key(found.table, entry.data_sha) else "set": found.table,
+        "version": entry.version,
+        "data_sha": entry.data_sha,
+        "parquet_sha": entry.parquet_sha,
+        "document_sha": entry.document_sha,
+        "author": entry.author,
+        "timestamp": entry.timestamp,
+        "message": entry.message,
+        "commit_sha": entry.commit_sha,
+        "source": catalog.documents.source,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _read_metadata(catalog: Catalog, version: TableVersion) -> Metadata | None:
+    """The snapshot of a version; where older writers left none, the current metadata, if it is of that version."""
+    snapshot = catalog.read_snapshot(version)
+    if snapshot is not None:
+        return snapshot
+    current = catalog.read_metadata(version.table)
+    return current if metadata_sha(current.document) == version.version else None
+
+
+def _described(metadata: Metadata) -> Mapping[str, str]:
+    fields = {
+        "hash_algo": metadata.document.get("hash_algo"),
+        "table_type": metadata.document.get("table_type"),
+        "nrow": metadata.nrow,
+        "ncol": metadata.ncol,
+    }
+    return {name: str(value) for name, value in fields.items() if isinstance(value, str | int)}
