@@ -148,9 +148,13 @@ class PayloadReader:
                 return payload.verified, payload.cached
             if source in self._failed:
                 return Verified.FAILED, 0
+            seen = self._looked_at.get(source)
         if self._folder.holds(recorded.sha256, info.size):
             return Verified.FULL, info.size
-        return Verified.PENDING, max(map(self._folder.counted, self._partial_names(store, info, recorded)))
+        cached = max(map(self._folder.counted, self._partial_names(store, info, recorded)))
+        # Nobody has it open any more, and what its store said of this very object stays true.
+        is_attested = seen is not None and seen.sha256 == recorded.sha256
+        return Verified.ATTESTED if is_attested else Verified.PENDING, cached
 
     @property
     def tally(self) -> Tally:

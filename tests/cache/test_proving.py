@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,19 @@ def test_an_attested_object_is_streamed(reader: PayloadReader, store: RemoteStor
         assert BODY[2 * MIB : 2 * MIB + 9] == payload.read(2 * MIB, 9, nothing)
         assert Verified.ATTESTED == payload.verified
         assert fetched(store) < MIB
+
+
+def test_what_a_store_attested_is_known_after_the_last_reader_has_gone(
+    reader: PayloadReader, store: RemoteStore
+) -> None:
+    info = attest(store, BODY)
+    assert Verified.PENDING == reader.standing(store, info, recorded(BODY))[0]
+    with closing(open_now(reader, store, info, recorded(BODY))) as payload:
+        payload.read(2 * MIB, 9, nothing)
+    verified, cached = reader.standing(store, info, recorded(BODY))
+    assert (Verified.ATTESTED, True) == (verified, 0 < cached < len(BODY))
+    assert Verified.PENDING == reader.standing(store, replace(info, etag="another"), recorded(BODY))[0]
+    assert Verified.PENDING == reader.standing(store, info, recorded(OTHER))[0]
 
 
 def test_an_attested_object_is_hashed_when_it_is_complete(reader: PayloadReader, store: RemoteStore) -> None:
