@@ -1,8 +1,11 @@
 """Starting the mount's daemon, and hearing from it.
 
-The command starts itself once more, in a session of its own, with a pipe whose number stands in the environment. The
-second process serves the mount and writes to the pipe once it answers; the first returns when it has read that, or
+The command starts itself once more, with a pipe whose number stands in the environment. The second process serves the
+mount, begins a session of its own and writes to the pipe once it answers; the first returns when it has read that, or
 fails with the last words of the log when the pipe closes without a word. Nothing is forked, so nothing is shared.
+
+The session comes last: an automount holds up everybody at its place but the process group that it has started to mount
+there (autofs(5)), so until the mount stands the daemon has to stay in the command's.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ def daemon_side() -> Callable[[], None] | None:
     os.set_inheritable(fd, False)
 
     def announce() -> None:
+        os.setsid()
         os.write(fd, _READY)
         os.close(fd)
 
@@ -51,7 +55,6 @@ def start_daemon(mountpoint: Path, log_path: Path) -> None:
                 stdout=log,
                 stderr=log,
                 pass_fds=[theirs],
-                start_new_session=True,
                 env={**os.environ, _VARIABLE: str(theirs)},
             )
         finally:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -68,13 +69,13 @@ for command in (
     cli.add_command(command)
 
 
-def main() -> None:
-    """Run the command line and leave the process with its exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, or these arguments in its place, and leave the process with the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name that is no text, or a letter this terminal lacks, is printed as an escape instead of ending us.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        cli.main(prog_name="datomfs", standalone_mode=False)
+        cli.main(arguments, prog_name="datomfs", standalone_mode=False)
     except DatomfsError as error:
         emit_error(str(error))
         sys.exit(error.exit_code)

@@ -19,6 +19,7 @@ from datomfs.errors import MountExtraMissing
 @click.argument("mountpoint", type=click.Path(path_type=Path))
 @source_options
 @click.option("--foreground", is_flag=True, help="Stay in this terminal and log to it.")
+@click.option("--quiet", is_flag=True, help="Say nothing when it is mounted.")
 @click.option("--list-versions", is_flag=True, help="List all versions in table directories.")
 @click.option("--refresh", "refresh_s", type=click.FloatRange(min=0, min_open=True), help="Seconds between re-reads.")
 @click.option("--cache-dir", type=click.Path(path_type=Path), help="The folder that keeps what was fetched.")
@@ -35,6 +36,7 @@ def mount(
     mountpoint: Path,
     sources: Sources,
     foreground: bool,
+    quiet: bool,
     list_versions: bool,
     refresh_s: float | None,
     cache_dir: Path | None,
@@ -74,7 +76,8 @@ def mount(
         portfolio.catalog(sources.project).read_manifest()
     if announce is None and not foreground:
         start_daemon(mountpoint, log_path)
-        emit_line(f"mounted {mountpoint} (pid file {pid_path}, log {log_path})")
+        if not quiet:
+            emit_line(f"mounted {mountpoint} (pid file {pid_path}, log {log_path})")
         return
     try:
         from datomfs.mount.daemon import serve

@@ -31,6 +31,7 @@ from datomfs.errors import (
 log = logging.getLogger(__name__)
 
 FSTYPE = "fuse.datomfs"
+_AUTOFS = "autofs"
 STATE_SUFFIX = ".json"
 _DEVICE = Path("/dev/fuse")
 _FUSE_CONF = Path("/etc/fuse.conf")
@@ -88,8 +89,15 @@ def check_allow_other(fuse_conf: Path = _FUSE_CONF) -> None:
 
 
 def check_mountpoint(mountpoint: Path) -> None:
-    """Raise MountpointMissing, MountpointBusy or MountpointNotEmpty unless the folder is free to mount on."""
-    if find_fstype(mountpoint) is not None:
+    """Raise MountpointMissing, MountpointBusy or MountpointNotEmpty unless the folder is free to mount on.
+
+    Where systemd waits for somebody to need the mount, its autofs is what to mount on; to look into that would have
+    it begin another mount.
+    """
+    fstype = find_fstype(mountpoint)
+    if fstype == _AUTOFS:
+        return
+    if fstype is not None:
         raise MountpointBusy(str(mountpoint))
     if not mountpoint.is_dir():
         raise MountpointMissing(str(mountpoint))

@@ -44,11 +44,20 @@ def test_the_command_returns_when_the_daemon_is_ready(tmp_path: Path) -> None:
 
 def test_the_daemon_has_a_session_of_its_own_and_none_of_our_streams(tmp_path: Path) -> None:
     daemon = (
-        "print(os.getsid(0) == os.getpid(), os.readlink('/proc/self/fd/0'), os.environ.get('DATOMFS_READY_FD'), "
-        "flush=True); announce()"
+        "print(os.readlink('/proc/self/fd/0'), os.environ.get('DATOMFS_READY_FD'), flush=True); "
+        "os.mkfifo('go'); announce(); open('go').read(); print(os.getsid(0) == os.getpid(), flush=True); "
+        "open('go', 'w').close()"
     )
     assert 0 == run(tmp_path, daemon).returncode
-    assert "True /dev/null None\n" == (tmp_path / "log" / "daemon.log").read_text()
+    (tmp_path / "go").write_text("go")
+    (tmp_path / "go").read_text()
+    assert "/dev/null None\nTrue\n" == (tmp_path / "log" / "daemon.log").read_text()
+
+
+def test_until_it_is_ready_the_daemon_belongs_to_the_process_group_of_the_command(tmp_path: Path) -> None:
+    daemon = "print(os.getpgid(0) == os.getpgid(os.getppid()), flush=True); announce()"
+    assert 0 == run(tmp_path, daemon).returncode
+    assert "True\n" == (tmp_path / "log" / "daemon.log").read_text()
 
 
 def test_the_command_does_not_wait_for_a_ready_daemon_to_end(tmp_path: Path) -> None:
