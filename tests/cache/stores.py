@@ -14,6 +14,7 @@ from datomfs.cache.proving import Verify
 from datomfs.cache.reader import Payload, PayloadReader
 from datomfs.store.base import ObjectInfo, Store
 from datomfs.store.memory import MemoryStore
+from tests.mounts import eventually
 
 KEY = "dm/aaaaaaaa.parquet"
 
@@ -62,6 +63,9 @@ def read_parts(payload: Payload) -> bytes:
 
 def settle(reader: PayloadReader) -> None:
     """Wait until what became complete so far has been hashed."""
+    # Whoever reads has the last byte before the thread that brought it tells the prover that all are here.
+    fetchers = reader._fetchers.values()
+    eventually(lambda: all(not each._jobs and each._idle == each._threads for each in fetchers))
     done = threading.Event()
     reader._prover.submit(lambda on_progress: done.set())
     assert done.wait(30)
