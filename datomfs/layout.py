@@ -182,6 +182,11 @@ def parse_table_link_name(file_name: str) -> str | None:
     return table if table != file_name and is_name(table) else None
 
 
+def parse_as_of_name(name: str) -> When | None:
+    """The moment that a name in a project's directory stands for, or None."""
+    return parse_when(name.removeprefix("@")) if name.startswith("@") else None
+
+
 def xattr_name(field: str) -> str:
     """The extended attribute that tells a field: `user.datom.verified`."""
     return f"{XATTR_NAMESPACE}datom.{field}"

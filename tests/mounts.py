@@ -64,6 +64,10 @@ class Version:
         """Its timestamp in nanoseconds since 1970."""
         return parse_timestamp_ns(self.timestamp)
 
+    def document(self, project: str) -> dict[str, Any]:
+        """Its metadata."""
+        return _document(project, self.data_sha, self.timestamp)
+
     @property
     def name(self) -> str:
         """Its file in a mount, by 8 digits."""

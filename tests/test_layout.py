@@ -19,6 +19,7 @@ from datomfs.layout import (
     history_path,
     metadata_key,
     metadata_path,
+    parse_as_of_name,
     parse_metadata_key,
     parse_selection,
     parse_table_link_name,
@@ -178,6 +179,11 @@ def test_a_moment_ends_with_the_last_nanosecond_of_its_day_or_second(text: str, 
 )  # fmt: skip
 def test_other_texts_are_no_moment(text: str) -> None:
     assert parse_when(text) is None
+
+
+def test_a_project_s_directory_as_of_a_moment_is_the_moment_with_an_at_sign() -> None:
+    assert parse_when("2026-03-31") == parse_as_of_name("@2026-03-31")
+    assert [None] * 4 == [parse_as_of_name(name) for name in ("2026-03-31", "@", "@@2026-03-31", "@8a3b21cc")]
 
 
 # -- targets -------------------------------------------------------------------------------------------------------

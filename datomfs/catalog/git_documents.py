@@ -66,6 +66,7 @@ class GitDocuments:
         self._repository = repository
         self._commit: str | None = None
         self._is_at_hand = False
+        self._has_fetched = False
         self._is_fixed = False
         self._commits: LRUCache[tuple[str, str], Mapping[str, str]] = LRUCache(_TABLES)
         self._lock = Lock()
@@ -82,18 +83,20 @@ class GitDocuments:
     def refresh(self) -> None:
         """Fetch, and be at the newest commit.
 
-        Raises AccessError, and stays where it was. The first time, what an earlier process has fetched is good enough
-        while the remote is away.
+        Raises AccessError, and stays where it was. Until a first fetch has come through, what an earlier process has
+        fetched is good enough: who begins while the remote is away is served, and told once.
         """
         if self._is_fixed:
             return
         try:
             self._repository.fetch()
+            self._has_fetched = True
         except AccessError as error:
-            if self._is_at_hand or self._repository.tip is None:
+            if self._has_fetched or self._repository.tip is None:
                 raise
-            age_s = (time.time_ns() - self._repository.fetched_ns) // 1_000_000_000
-            log.warning("%s serves as it was %d s ago: %s", self._repository.url, age_s, error.what)
+            if not self._is_at_hand:
+                age_s = (time.time_ns() - self._repository.fetched_ns) // 1_000_000_000
+                log.warning("%s serves as it was %d s ago: %s", self._repository.url, age_s, error.what)
         self._commit = self._repository.tip
         self._is_at_hand = True
 

@@ -19,9 +19,10 @@ from datomfs import __version__
 from datomfs.cli.cache import cache
 from datomfs.cli.example import example
 from datomfs.cli.hash import hash_files
+from datomfs.cli.listing import ls
 from datomfs.cli.mount import mount, unmount
 from datomfs.cli.output import emit_error
-from datomfs.cli.read import get, history, ls, resolve, show
+from datomfs.cli.read import get, history, resolve, show
 from datomfs.cli.refresh import refresh
 from datomfs.cli.settings import config
 from datomfs.cli.status import status

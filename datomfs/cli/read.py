@@ -1,4 +1,4 @@
-"""The commands that read: ls, history, show, resolve, get. Each against the configuration, or one store by URL."""
+"""The commands that read one table: history, show, resolve, get."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from datomfs.cli.sources import Sources, source_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import FileUnwritable, InvalidTarget, ObjectMissing, RecordedMissing
 from datomfs.layout import SHORT_VERSION_DIGITS, parse_target, short_version
-from datomfs.model.names import check_name
 
 if TYPE_CHECKING:
     from datomfs.catalog.catalog import Catalog, Table, TableVersion
@@ -24,43 +23,6 @@ _SHOWN_METADATA = (
     "table_type", "nrow", "ncol", "colnames", "size_bytes", "hash_algo", "custom", "parents", "source_lineage",
 )  # fmt: skip
 """What `show` tells of a metadata document in text, beside what the history says."""
-
-
-@click.command()
-@click.argument("project", required=False)
-@source_options
-@json_option
-@click.pass_obj
-def ls(session: Session, project: str | None, sources: Sources, as_json: bool) -> None:
-    """List the projects, or the tables of one PROJECT.
-
-    The size is that of the current version, as its writer noted it.
-
-    \b
-    Example: datomfs ls STUDY_001
-             datomfs ls --store /data/study1 --project STUDY_001
-    """
-    portfolio = session.portfolio(sources)
-    chosen = project or sources.project
-    if chosen is None:
-        projects = [{"project": name, "location": portfolio.location(name).url} for name in portfolio.projects]
-        emit_rows(projects, ("project", "location"), as_json=as_json)
-        return
-    manifest = portfolio.catalog(check_name(chosen)).read_manifest()
-    rows: list[Record] = [
-        {
-            "project": chosen,
-            "name": row.name,
-            "kind": row.kind,
-            "version": row.current_version if as_json else row.current_version[:SHORT_VERSION_DIGITS],
-            "data_sha": row.current_data_sha,
-            "updated": row.last_updated,
-            "versions": row.version_count,
-            "size_bytes": row.size_bytes,
-        }
-        for row in manifest.rows.values()
-    ]
-    emit_rows(rows, ("name", "kind", "version", "updated", "versions", "size_bytes"), as_json=as_json)
 
 
 @click.command()

@@ -21,13 +21,12 @@ from datomfs.errors import (
     RecordedMissing,
     UnreadableFile,
 )
-from datomfs.layout import SHORT_VERSION_DIGITS, Selection, parse_selection
+from datomfs.layout import SHORT_VERSION_DIGITS, Selection, When, parse_selection
 
 if TYPE_CHECKING:
     from datomfs.cache.proof import Recorded
     from datomfs.catalog.catalog import Catalog, TableVersion
     from datomfs.catalog.portfolio import Portfolio
-    from datomfs.model.manifest import ManifestRow
     from datomfs.store.base import ObjectInfo, ReadableStore
 
 _SELECTIONS_AT_ONCE = 4
@@ -113,8 +112,7 @@ def choose(portfolio: Portfolio, selections: Iterable[Selection], now_ns: int) -
     failures: list[Failure] = []
 
     def look_up(selection: Selection) -> tuple[list[Chosen], list[Failure]]:
-        if selection.when is not None and selection.when.time_ns >= now_ns:
-            raise MomentNotOver(selection.when.text)
+        check_over(selection.when, now_ns)
         catalog = portfolio.catalog(selection.project)
         if selection.table is None:
             return _find_all(catalog, selection)
@@ -129,20 +127,27 @@ def choose(portfolio: Portfolio, selections: Iterable[Selection], now_ns: int) -
     return [chosen[label] for label in sorted(chosen)], sorted(failures, key=lambda one: one.target)
 
 
+def check_over(when: When | None, now_ns: int) -> None:
+    """Raise MomentNotOver for a moment that may still change; None is the present, which may be asked for."""
+    if when is not None and when.time_ns >= now_ns:
+        raise MomentNotOver(when.text)
+
+
 # -- inside --------------------------------------------------------------------------------------------------------
 
 
 def _find_all(catalog: Catalog, selection: Selection) -> tuple[list[Chosen], list[Failure]]:
     """What a selection without a table means. Raises NothingThen where no table is that old."""
     from datomfs.cache.several import several
+    from datomfs.catalog.moment import read_moment
 
-    def find(row: ManifestRow) -> Chosen | None:
-        versions, when = catalog.read_versions(row.name), selection.when
-        version = versions.resolve(row.current_version) if when is None else versions.as_of(when.time_ns)
+    moment = read_moment(catalog, selection.when.time_ns if selection.when else None)
+
+    def find(table: str) -> Chosen | None:
+        version = moment.find(catalog.read_versions(table))
         return _find(catalog, version) if version is not None else None
 
-    tables = [row for row in catalog.read_manifest().rows.values() if row.kind == "table"]
-    results = [(row.name, result) for row, result in several(tables, find, at_once=_TABLES_AT_ONCE)]
+    results = list(several(moment.tables, find, at_once=_TABLES_AT_ONCE))
     chosen = [result for _, result in results if isinstance(result, Chosen)]
     failures = [
         Failure(str(selection._replace(table=name)), result)
@@ -156,11 +161,13 @@ def _find_all(catalog: Catalog, selection: Selection) -> tuple[list[Chosen], lis
 
 def _read_named(catalog: Catalog, selection: Selection) -> TableVersion:
     """The version that a selection with a table means."""
+    from datomfs.catalog.moment import read_moment
+
     table = catalog.read_table(selection.table or "")
     catalog.check_project(table)
     if selection.when is None:
         return table.resolve(selection.version)
-    version = table.as_of(selection.when.time_ns)
+    version = read_moment(catalog, selection.when.time_ns).find(table)
     if version is None:
         raise NothingThen(f"{selection.project}/{selection.table}", selection.when.text)
     return version

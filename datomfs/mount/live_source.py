@@ -28,13 +28,14 @@ from datomfs.model.timestamps import parse_timestamp_ns
 from datomfs.mount.activity import Activity
 from datomfs.mount.live_facts import LiveFacts
 from datomfs.mount.live_sets import LiveSets
+from datomfs.mount.moments import Moments
 from datomfs.mount.open_payloads import OpenPayloads
 from datomfs.mount.siblings import Siblings
 from datomfs.mount.table_view import table_view
 from datomfs.mount.views import Aged, Views
 from datomfs.mount.work import Work
 from datomfs.store.base import ObjectInfo, ReadableStore
-from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView
+from datomfs.vfs.source import Current, Handle, MomentView, ProjectView, Standing, TableView
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ class _TableState:
     view: TableView
     table: TableVersions
     payloads: Mapping[str, ObjectInfo]
+    as_of_s: float
+    """When its documents were as the road to them had them: seconds of trio's clock."""
 
     @property
     def store(self) -> ReadableStore:
@@ -110,7 +113,16 @@ class LiveSource:
         self._listings: Views[str, Mapping[str, Mapping[str, ObjectInfo]]] = Views(
             self._work, refresh_s=refresh_s, limit=_MOST_LISTINGS
         )
+        self._moments = Moments(
+            portfolio,
+            self._work,
+            refresh_s=refresh_s,
+            read_project=self.project,
+            list_ahead=self._list_ahead,
+            read_versions=self._read_versions,
+        )
         self._version_counts: dict[str, int] = {}
+        self._refreshed_s: dict[str, float] = {}
         self.sets = LiveSets(portfolio, reader, self._work, refresh_s=refresh_s)
         self.facts = LiveFacts(portfolio, self._work, self.find_version, self._projects, self.project)
 
@@ -124,6 +136,7 @@ class LiveSource:
         """Have everything that moves be read again the next time it is asked for."""
         for views in (self._names, self._projects, self._tables, self._listings):
             views.expire_all()
+        self._moments.expire_all()
 
     @property
     def known_projects(self) -> Sequence[str]:
@@ -213,6 +226,10 @@ class LiveSource:
         """The tables of a project, at most `refresh_s` old."""
         return await self._projects.get(project, lambda: self._read_project(project), f"project {project}")
 
+    async def moment(self, project: str, time_ns: int) -> MomentView:
+        """A project as of a moment, at most `refresh_s` old."""
+        return await self._moments.get(project, time_ns)
+
     async def table(self, project: str, table: str, *, fresh: bool = False) -> TableView:
         """The versions of a table, at most `refresh_s` old, or just read with `fresh`."""
         return (await self._table(project, table, fresh=fresh)).view
@@ -280,9 +297,7 @@ class LiveSource:
             self._nursery.start_soon(self._bring_all, project, {name: view.tables[name].version for name in names})
 
     async def _bring_all(self, project: str, versions: Mapping[str, str]) -> None:
-        if self._version_counts[project] <= _LISTED_AT_ONCE:
-            with suppress(DatomfsError):  # then each table is listed by itself
-                await self._listings.get(project, lambda: self._list_project(project), f"project {project}")
+        await self._list_ahead(project)
         for table, version in versions.items():
             self._nursery.start_soon(self._bring, project, table, version)
 
@@ -299,18 +314,27 @@ class LiveSource:
 
     # -- reading documents -----------------------------------------------------------------------------------------
 
+    async def _list_ahead(self, project: str) -> None:
+        """All payloads in one listing, where that is cheaper than one for each of the tables that will be read."""
+        if self._version_counts[project] <= _LISTED_AT_ONCE:
+            with suppress(DatomfsError):  # then each table is listed by itself
+                await self._listings.get(project, lambda: self._list_project(project), f"project {project}")
+
+    async def _read_versions(self, project: str, table: str) -> TableVersions:
+        return (await self._table(project, table, fresh=False)).table
+
     async def _table(self, project: str, table: str, *, fresh: bool) -> _TableState:
         key = (project, table)
         known = self._tables.find(key)
         if fresh and known is not None and not self._is_fresh(project, known):
             self._tables.expire(key)
-        return await self._tables.get(key, lambda: self._read_table(project, table), f"{project}/{table}")
+        return await self._tables.get(key, lambda: self._read_table(project, table, fresh=fresh), f"{project}/{table}")
 
     def _is_fresh(self, project: str, known: Aged[_TableState]) -> bool:
         """Whether a table was read a moment ago, and after its project: what the manifest names, its history has."""
         manifest = self._projects.find(project)
         after_s = manifest.read_s if manifest else 0.0
-        return known.began_s >= max(after_s, trio.current_time() - _FRESH_S)
+        return known.began_s >= after_s and known.value.as_of_s >= trio.current_time() - _FRESH_S
 
     async def _read_names(self) -> Sequence[str]:
         await self._work.in_thread(self._portfolio.refresh)
@@ -319,7 +343,9 @@ class LiveSource:
     async def _read_project(self, project: str) -> ProjectView:
         if self._portfolio.is_governed(project) and await self._ask_governance():
             await self._work.in_thread(lambda: self._portfolio.catalog(project).follow())
+        began_s = trio.current_time()
         manifest = await self._work.in_thread(self._read_manifest, project)
+        self._refreshed_s[project] = began_s
         self._version_counts[project] = sum(row.version_count or 0 for row in manifest.rows.values())
         return ProjectView(
             _current(manifest, "table"), parse_timestamp_ns(manifest.updated_at), _current(manifest, "set")
@@ -340,9 +366,20 @@ class LiveSource:
         catalog.refresh()
         return catalog.read_manifest()
 
-    async def _read_table(self, project: str, table: str) -> _TableState:
+    async def _refresh(self, project: str, catalog: Catalog, *, fresh: bool) -> float:
+        """When the documents of a project that are read now were so; with `fresh` a moment ago at most."""
+        now = trio.current_time()
+        if catalog.documents.source == "storage":
+            return now
+        if fresh and self._refreshed_s.get(project, 0.0) < now - _FRESH_S:
+            await self._work.in_thread(catalog.documents.refresh)
+            self._refreshed_s[project] = now
+        return self._refreshed_s.get(project, 0.0)
+
+    async def _read_table(self, project: str, table: str, *, fresh: bool) -> _TableState:
         """The history and one listing: that it is a table, the manifest has told."""
         catalog = await self._work.in_thread(self._portfolio.catalog, project)
+        as_of_s = await self._refresh(project, catalog, fresh=fresh)
         state: list[TableVersions] = []
         payloads: dict[str, ObjectInfo] = {}
 
@@ -372,7 +409,7 @@ class LiveSource:
         # A version may be written between the two, bytes first: what an older listing lacks is not lost.
         if any(payload_key(table, entry.data_sha) not in payloads for entry in known.history.entries):
             await list_payloads()
-        return _TableState(catalog, table_view(known, payloads), known, payloads)
+        return _TableState(catalog, table_view(known, payloads), known, payloads, as_of_s)
 
     async def _list_project(self, project: str) -> Mapping[str, Mapping[str, ObjectInfo]]:
         catalog = await self._work.in_thread(self._portfolio.catalog, project)

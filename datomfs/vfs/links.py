@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datomfs.layout import SHORT_VERSION_DIGITS, version_directory_name, version_file_name
 from datomfs.model.sets import MemberId
-from datomfs.vfs.nodes import Link, MemberLink, TableLink
+from datomfs.vfs.nodes import AsOfLink, Link, MemberLink, TableLink
 from datomfs.vfs.project_room import ProjectRoom
 from datomfs.vfs.source import Source
 
@@ -27,6 +27,8 @@ class Links:
             case MemberLink(directory, _, member):
                 up = "../.." if member.project == directory.project else f"../../../{member.project}"
                 return f"{up}/{member.name}/{self._pin(member)}"
+            case AsOfLink(directory, table, version):
+                return f"../{table}/{self._pin(MemberId(directory.project, table, 'table', version))}"
 
     def _pin(self, member: MemberId) -> str:
         """The name of a member's version in the directory of its artifact."""

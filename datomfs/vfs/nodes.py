@@ -48,6 +48,30 @@ class TableLink:
 
 
 @dataclass(frozen=True, slots=True)
+class AsOfDir:
+    """A project as of a moment: `when` is the moment as it was written, `time_ns` its last nanosecond."""
+
+    project: str
+    when: str
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class AsOfLink:
+    """`TABLE.parquet` in such a directory: a relative link to the pin of the version it had, and that one's time."""
+
+    directory: AsOfDir
+    table: str
+    version: str
+    time_ns: int
+
+    @property
+    def project(self) -> str:
+        """The project it is in."""
+        return self.directory.project
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadFile:
     """One version of a table as a regular file; size in bytes and time are those of the version, for good."""
 
@@ -85,8 +109,8 @@ class MemberLink:
     member: MemberId
 
 
-Link = TableLink | MemberLink
-Directory = Root | ProjectDir | TableDir | SetDir | SetVersionDir
+Link = TableLink | MemberLink | AsOfLink
+Directory = Root | ProjectDir | TableDir | SetDir | SetVersionDir | AsOfDir
 Node = Directory | Link | PayloadFile
 
 
@@ -117,6 +141,10 @@ def inode_of(node: Node) -> int:
             parts = ("directory", project, table)
         case TableLink(project, table):
             parts = ("link", project, table)
+        case AsOfDir(project, when):
+            parts = ("moment", project, when)
+        case AsOfLink(AsOfDir(project, when), table):
+            parts = ("moment", project, when, table)
         case PayloadFile(project, table, version):
             parts = ("payload", project, table, version)
         case SetDir(project, name):
@@ -134,7 +162,7 @@ def mode_of(node: Node) -> int:
     match node:
         case PayloadFile():
             return stat.S_IFREG | 0o444
-        case TableLink() | MemberLink():
+        case TableLink() | MemberLink() | AsOfLink():
             return stat.S_IFLNK | 0o777
         case _:
             return stat.S_IFDIR | 0o555

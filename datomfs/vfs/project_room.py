@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from datomfs.errors import ProjectNotFound, TableNotFound
 from datomfs.layout import SHORT_VERSION_DIGITS, parse_table_link_name, table_link_name, version_file_name
+from datomfs.vfs.as_of_room import AsOfRoom
 from datomfs.vfs.nodes import Node, ProjectDir, Root, SetDir, TableDir, TableLink
 from datomfs.vfs.room import Entries, Listings
 from datomfs.vfs.source import Current, ProjectView, Source
@@ -29,12 +30,15 @@ class PortfolioRoom:
 class ProjectRoom:
     """Projects."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, moments: AsOfRoom) -> None:
         self._source = source
+        self._moments = moments
         self._listings: Listings[ProjectDir] = Listings()
 
     async def find(self, directory: ProjectDir, name: str) -> Node | None:
-        """A table, as a directory or as the link to its current version, or a set."""
+        """A table, as a directory or as the link to its current version, a set, or the project as of a moment."""
+        if name.startswith("@"):
+            return self._moments.find_directory(directory.project, name)
         view = await self._source.project(directory.project)
         if name in view.tables:
             return TableDir(directory.project, name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, NewType, Protocol
 
-from datomfs.errors import VersionAmbiguous, VersionNotFound
+from datomfs.errors import DatomfsError, VersionAmbiguous, VersionNotFound
 from datomfs.layout import short_version
 
 if TYPE_CHECKING:
@@ -54,6 +54,14 @@ class ProjectView:
     def find(self, name: str) -> Current | None:
         """The current version of a table or a set, or None; one name is never both."""
         return self.tables.get(name) or self.sets.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class MomentView:
+    """A project as of a moment: the version of each table that existed, and the tables of which nobody can say."""
+
+    tables: Mapping[str, Current]
+    broken: Mapping[str, DatomfsError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,10 @@ class Source(Protocol):
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project."""
+        ...
+
+    async def moment(self, project: str, time_ns: int) -> MomentView:
+        """A project as of a moment that is over, nanoseconds since 1970."""
         ...
 
     async def table(self, project: str, table: str, *, fresh: bool = False) -> TableView:

@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from datomfs.errors import NotFound, PayloadResized
+from datomfs.vfs.as_of_room import AsOfRoom
 from datomfs.vfs.attributes import Attributes
 from datomfs.vfs.links import Links
 from datomfs.vfs.nodes import (
     ROOT_INODE,
+    AsOfDir,
+    AsOfLink,
     Attrs,
     Directory,
     Link,
@@ -39,6 +42,7 @@ from datomfs.vfs.table_room import TableRoom
 
 log = logging.getLogger(__name__)
 
+_SECOND_NS = 1_000_000_000
 PIN_TTL_S = 3600.0
 """For how long the kernel may believe what it was told of a pin: nothing about it ever changes."""
 
@@ -50,7 +54,8 @@ class Tree:
         self._source = source
         self._refresh_s = refresh_s
         self._time_ns = time_ns
-        self._projects = ProjectRoom(source)
+        self._moments = AsOfRoom(source)
+        self._projects = ProjectRoom(source, self._moments)
         self._links = Links(source, self._projects)
         set_versions = SetVersionRoom(source)
         self._attributes = Attributes(source, set_versions)
@@ -60,6 +65,7 @@ class Tree:
             TableDir: TableRoom(source, list_versions=list_versions),
             SetDir: SetRoom(source.sets),
             SetVersionDir: set_versions,
+            AsOfDir: self._moments,
         }
         self._nodes: dict[int, Node] = {ROOT_INODE: Root()}
         self._lookups: dict[int, int] = {}
@@ -98,7 +104,7 @@ class Tree:
         return [
             inode
             for inode, node in self._nodes.items()
-            if isinstance(node, ProjectDir | TableDir | TableLink | SetDir) and node.project == project
+            if isinstance(node, ProjectDir | TableDir | TableLink | SetDir | AsOfLink) and node.project == project
         ]
 
     def getattr(self, inode: int) -> Attrs:
@@ -125,6 +131,8 @@ class Tree:
             raise NotADirectoryError(inode)
         if isinstance(link, TableLink):
             await self._source.project(link.project)
+        if isinstance(link, AsOfLink):
+            link = self._nodes[inode] = await self._moments.renew(link)
         return self._links.target(link)
 
     # -- bytes -----------------------------------------------------------------------------------------------------
@@ -190,6 +198,13 @@ class Tree:
                 time_ns, ttl_s = node.time_ns, PIN_TTL_S
             case MemberLink(directory):
                 size, time_ns = len(self._links.target(node).encode()), directory.time_ns
+            case AsOfDir():
+                # Nothing about it changes but what is in it. Whole seconds, for many take times for floating numbers,
+                # in which the last nanosecond of a day is the next; and not every system knows times before 1970.
+                time_ns, ttl_s = max(0, node.time_ns // _SECOND_NS * _SECOND_NS), PIN_TTL_S
+            case AsOfLink():
+                size, time_ns = len(self._links.target(node).encode()), node.time_ns
+                ttl_s = min(ttl_s, self._source.believed_s(node.project))
             case PayloadFile():
                 size, time_ns, ttl_s = self._sizes.get(inode_of(node), node.size), node.time_ns, PIN_TTL_S
         return Attrs(inode_of(node), mode_of(node), size, time_ns, ttl_s)

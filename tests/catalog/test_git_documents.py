@@ -123,8 +123,26 @@ def test_what_was_fetched_before_serves_while_git_is_away(
     again = GitDocuments(Mirror(study.remote, tmp_path / "mirrors"))
     assert before == again.get(MANIFEST_KEY)
     assert b"version" in again.get(history_key("dm"))
+    again.refresh()
     (told,) = caplog.messages
     assert f"{study.remote} serves as it was " in told
+
+
+@pytest.mark.expected_warnings
+def test_git_that_comes_back_is_followed_and_from_then_on_missed(
+    tmp_path: Path, study: Study, documents: GitDocuments
+) -> None:
+    before = documents.get(MANIFEST_KEY)
+    shutil.move(study.remote, tmp_path / "away.git")
+    again = GitDocuments(Mirror(study.remote, tmp_path / "mirrors"))
+    again.refresh()
+    shutil.move(tmp_path / "away.git", study.remote)
+    study.write("dm", make_table(6), "third")
+    again.refresh()
+    assert before != again.get(MANIFEST_KEY)
+    shutil.move(study.remote, tmp_path / "away.git")
+    with pytest.raises(RemoteUnreachable):
+        again.refresh()
 
 
 def test_git_that_is_away_and_was_never_seen_is_unreachable(tmp_path: Path) -> None:

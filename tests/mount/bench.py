@@ -10,11 +10,12 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from datomfs.cache.reader import PayloadReader
+from datomfs.catalog.documents import Documents, StoreDocuments
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import DatomfsError
 from datomfs.model.location import Location
 from datomfs.mount.live_source import LiveSource
-from datomfs.store.base import ObjectInfo, Store
+from datomfs.store.base import ObjectInfo, ReadableStore, Store
 from datomfs.store.memory import MemoryStore
 from tests.mounts import PROJECT, StoredProject
 
@@ -97,7 +98,8 @@ class Runner:
     def __init__(self, reader: PayloadReader) -> None:
         self._reader = reader
 
-    def __call__(self, test: Callable[[Bench], Awaitable[None]]) -> None:
+    def __call__(self, test: Callable[[Bench], Awaitable[None]], documents: Documents | None = None) -> None:
+        """Run one test; the project's documents come from its store, unless others are given."""
         store = LiveStore()
         project = StoredProject(store)
         project.put("dm", b"one", b"two")
@@ -106,13 +108,15 @@ class Runner:
         def open_store(name: str, location: Location) -> Store:
             return store if name == PROJECT else MemoryStore("empty")
 
+        def open_documents(name: str, opened: ReadableStore) -> Documents:
+            return documents if documents is not None and name == PROJECT else StoreDocuments(opened)
+
         clock = MockClock()
 
         async def main() -> None:
             async with trio.open_nursery() as nursery:
-                source = LiveSource(
-                    Portfolio(locations, open_store), self._reader, nursery, refresh_s=REFRESH_S, stall_s=STALL_S
-                )
+                portfolio = Portfolio(locations, open_store, open_documents=open_documents)
+                source = LiveSource(portfolio, self._reader, nursery, refresh_s=REFRESH_S, stall_s=STALL_S)
                 try:
                     await test(Bench(source, project, store, clock))
                 finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datomfs.errors import DatomfsError, ProjectNotFound, TableNotFound
 from datomfs.model.sets import SetContent
 from datomfs.vfs.fact_source import Facts
-from datomfs.vfs.source import Current, Handle, ProjectView, Standing, TableView, VersionView
+from datomfs.vfs.source import Current, Handle, MomentView, ProjectView, Standing, TableView, VersionView
 
 
 def version(lead: str) -> str:
@@ -115,6 +115,7 @@ class FakeSource:
     """Of payloads that turn out to have another size than is listed."""
     believed: dict[str | None, float] = field(default_factory=dict)
     """For how many seconds what is known still holds; for ever where nothing is said."""
+    moments: dict[tuple[str, int], MomentView] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     opened: dict[Handle, tuple[str, str, str]] = field(default_factory=dict)
     sets: FakeSets = field(default_factory=FakeSets)
@@ -154,6 +155,11 @@ class FakeSource:
         )
         self._projects[project] = view
         return view
+
+    async def moment(self, project: str, time_ns: int) -> MomentView:
+        self.asked.append(f"{project} at {time_ns}")
+        self._table_map(project)
+        return self.moments.get((project, time_ns), MomentView({}))
 
     async def table(self, project: str, table: str, *, fresh: bool = False) -> TableView:
         key = (project, table)

@@ -8,6 +8,8 @@ import pytest
 
 from datomfs.model.sets import MemberId
 from datomfs.vfs.nodes import (
+    AsOfDir,
+    AsOfLink,
     MemberLink,
     Node,
     PayloadFile,
@@ -31,6 +33,8 @@ GOLDEN: list[tuple[Node, int]] = [
     (TableDir("STUDY_001", "dm"), 8353158690374988603),
     (TableLink("STUDY_001", "dm"), 5051249080554803305),
     (PayloadFile("STUDY_001", "dm", VERSION, 1, 2), 8796199212366383220),
+    (AsOfDir("STUDY_001", "2026-03-31", 1), 2910128913025228448),
+    (AsOfLink(AsOfDir("STUDY_001", "2026-03-31", 1), "dm", VERSION, 2), 6247509099431495405),
     (TableDir("STUDY_001", "Name with (parens) - v2"), 3523375075125066539),
     (SetDir("STUDY_001", "liver-safety"), 5205384681472106059),
     (SET_VERSION, 22700486526934739),
@@ -48,9 +52,18 @@ def test_an_inode_depends_on_what_a_payload_is_not_on_how_it_looks() -> None:
     assert inode_of(PayloadFile("P", "dm", VERSION, 1, 2)) == inode_of(PayloadFile("P", "dm", VERSION, 300, 400))
 
 
+def test_an_inode_of_a_moment_does_not_depend_on_what_is_found_there() -> None:
+    assert inode_of(AsOfLink(AsOfDir("P", "2026-03-31", 1), "dm", VERSION, 1)) == inode_of(
+        AsOfLink(AsOfDir("P", "2026-03-31", 1), "dm", "1" * 64, 9)
+    )
+
+
 def test_different_things_have_different_inodes() -> None:
     nodes: list[Node] = [
         ProjectDir("dm"), TableDir("P", "dm"), TableLink("P", "dm"), TableDir("dm", "P"),
+        AsOfDir("P", "2026-03-31", 1), AsOfDir("P", "20260331T235959Z", 1), AsOfDir("Q", "2026-03-31", 1),
+        AsOfLink(AsOfDir("P", "2026-03-31", 1), "dm", VERSION, 1),
+        AsOfLink(AsOfDir("P", "2026-03-31", 1), "ex", VERSION, 1),
         PayloadFile("P", "dm", VERSION, 1, 1), PayloadFile("P", "ex", VERSION, 1, 1),
         PayloadFile("Q", "dm", VERSION, 1, 1), PayloadFile("P", "dm", VERSION[:-1] + "1", 1, 1),
         SetDir("P", "dm"), SetVersionDir("P", "dm", VERSION, 1), SetVersionDir("Q", "dm", VERSION, 1),
@@ -72,6 +85,8 @@ def test_inodes_fit_in_a_signed_number_and_never_are_the_root() -> None:
         (ProjectDir("P"), stat.S_IFDIR | 0o555),
         (TableDir("P", "dm"), stat.S_IFDIR | 0o555),
         (TableLink("P", "dm"), stat.S_IFLNK | 0o777),
+        (AsOfDir("P", "2026-03-31", 1), stat.S_IFDIR | 0o555),
+        (AsOfLink(AsOfDir("P", "2026-03-31", 1), "dm", VERSION, 1), stat.S_IFLNK | 0o777),
         (PayloadFile("P", "dm", VERSION, 1, 1), stat.S_IFREG | 0o444),
         (SetDir("P", "dm"), stat.S_IFDIR | 0o555),
         (SET_VERSION, stat.S_IFDIR | 0o555),
