@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -92,6 +93,24 @@ def aws_session(settings: S3Settings) -> Session:
     except ProfileNotFound as error:
         where = "s3.profile" if settings.profile else "AWS_PROFILE"
         raise ConfigInvalid(where, str(error)) from error
+
+
+class AwsSessions:
+    """A boto3 session for each way to reach buckets: it takes some MB, and its stores share clients that take more.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[S3Settings, Session] = {}
+        self._lock = Lock()
+
+    def get(self, settings: S3Settings) -> Session:
+        """The session of some settings; its identity is that of `aws_session`, found the first time. Raises as that."""
+        with self._lock:
+            if settings not in self._sessions:
+                self._sessions[settings] = aws_session(settings)
+            return self._sessions[settings]
 
 
 def git_credentials(url: str) -> GitCredentials | None:

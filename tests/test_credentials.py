@@ -17,7 +17,7 @@ from keyring.backends.fail import Keyring as FailingKeyring
 from keyring.backends.null import Keyring as NullKeyring
 from keyring.credentials import SimpleCredential
 
-from datomfs.credentials import GitCredentials, Secret, aws_session, git_credentials
+from datomfs.credentials import AwsSessions, GitCredentials, Secret, aws_session, git_credentials
 from datomfs.errors import ConfigInvalid
 from datomfs.model.s3 import S3Settings
 
@@ -285,3 +285,10 @@ def test_neither_boto3_nor_keyring_is_imported_before_it_is_needed() -> None:
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
     assert "none" == result.stdout.strip()
+
+
+def test_buckets_that_are_reached_in_the_same_way_share_a_session() -> None:
+    sessions = AwsSessions()
+    here = sessions.get(S3Settings(region="eu-west-1"))
+    assert here is sessions.get(S3Settings(region="eu-west-1"))
+    assert here is not sessions.get(S3Settings(region="us-east-1"))

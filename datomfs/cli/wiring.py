@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datomfs.catalog.portfolio import Portfolio
     from datomfs.cli.sources import Sources
     from datomfs.config import Config
+    from datomfs.credentials import AwsSessions
     from datomfs.model.s3 import S3Settings
     from datomfs.repo.data_repo import DataRepo
     from datomfs.repo.mirror import Mirror
@@ -58,13 +59,18 @@ class Session:
             from datomfs.store.local import LocalStore
 
             return LocalStore(location)
-        from datomfs.credentials import aws_session
         from datomfs.store.s3 import S3Store
         from datomfs.store.s3_stream import STALL_S
 
         # Whoever waits for a silent answer no longer than `stall_s` is to see what a second and a third attempt bring.
         stall_s = min(STALL_S, self.config.stall_s / 3)
-        return S3Store(location, settings, aws_session(settings), stall_s=stall_s)
+        return S3Store(location, settings, self._aws_sessions.get(settings), stall_s=stall_s)
+
+    @cached_property
+    def _aws_sessions(self) -> AwsSessions:
+        from datomfs.credentials import AwsSessions
+
+        return AwsSessions()
 
     def open_clone(self) -> DataRepo:
         """The clone the command works in. Raises NotAClone."""

@@ -1,9 +1,9 @@
 """A store in an S3 bucket, of Amazon or of any server that speaks its protocol.
 
-The composition root imports this module only when a location asks for it: botocore takes 0.1 s. One client for each
-store, built at the first request and used by all threads. Every error of boto3 is translated here and nowhere else;
-the requests are those of the S3 API reference (PutObject, GetObject, HeadObject, ListObjectsV2, DeleteObject,
-HeadBucket).
+The composition root imports this module only when a location asks for it: botocore takes 0.1 s. One client for all
+stores of a session that are reached in the same way, built at the first request and used by all threads. Every error
+of boto3 is translated here and nowhere else; the requests are those of the S3 API reference (PutObject, GetObject,
+HeadObject, ListObjectsV2, DeleteObject, HeadBucket).
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import base64
 import binascii
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -66,7 +67,7 @@ _ONE_PART_LIMIT = 5 << 30
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 60
 _ATTEMPTS = 3
-_CONNECTIONS = 16
+_CONNECTIONS = 32
 _PROBE = "no-key-of-ours"
 """What a request is made for that is only looked at."""
 
@@ -95,6 +96,10 @@ _NO_IDENTITY = (NoCredentialsError, PartialCredentialsError, SSOError, TokenRetr
 _building = threading.Lock()
 """Sessions are not safe to build clients from in several threads, and several stores may share one."""
 
+_clients: WeakKeyDictionary[Session, dict[Hashable, S3Client]] = WeakKeyDictionary()
+_range_clients: WeakKeyDictionary[Session, dict[Hashable, RangeClient]] = WeakKeyDictionary()
+"""What the stores of a session share: a client takes 100 ms and several MB, and a portfolio has hundreds of stores."""
+
 
 class S3Store:
     """The namespace of one location in its bucket. A streamed range may give nothing for `stall_s` seconds."""
@@ -108,8 +113,6 @@ class S3Store:
         self._session = session
         self._stall_s = stall_s
         self._payer: Any = {"RequestPayer": "requester"} if settings.requester_pays else {}
-        self._built: S3Client | None = None
-        self._built_ranges: RangeClient | None = None
 
     @property
     def url(self) -> str:
@@ -246,18 +249,21 @@ class S3Store:
 
     @property
     def _client(self) -> S3Client:
+        key = (self._region, self._settings)
         with _building:
-            if self._built is None:
-                self._built = self._build_client()
-        return self._built
+            shared = _clients.setdefault(self._session, {})
+            if key not in shared:
+                shared[key] = self._build_client()
+            return shared[key]
 
     @property
     def _ranges(self) -> RangeClient:
-        client = self._client
+        client, key = self._client, (self._region, self._settings, self._bucket, self._stall_s)
         with _building:
-            if self._built_ranges is None:
-                self._built_ranges = self._build_ranges(client)
-        return self._built_ranges
+            shared = _range_clients.setdefault(self._session, {})
+            if key not in shared:
+                shared[key] = self._build_ranges(client)
+            return shared[key]
 
     def _build_ranges(self, client: S3Client) -> RangeClient:
         identity = self._session.get_credentials()

@@ -6,8 +6,10 @@ import logging
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -107,6 +109,27 @@ class TestS3Store(StoreContract):
         assert (b"one", b"o") == (payer.get(KEY), payer.get_range(KEY, 0, 1))
         payer.delete(KEY)
         assert ["dm/x"] == [info.key for info in payer.list()]
+
+    def test_stores_of_a_session_share_their_clients(
+        self, bucket: str, session: boto3.Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        built: list[str] = []
+        build = session.client
+
+        def counted(*names: str, **given: Any) -> Any:
+            built.append(given["region_name"])
+            return build(*names, **given)
+
+        monkeypatch.setattr(session, "client", counted)
+        places = [Location("s3", bucket, f"study/{number}", region) for number in range(5) for region in ("aa", "bb")]
+        stores = [S3Store(place, self.settings, session) for place in places]
+        for number, store in enumerate(stores):
+            store.put("key", str(number).encode())
+            with closing(store.open_range("key", 0, 1)) as body:
+                content = bytearray(1)
+                body.readinto(memoryview(content))
+            assert str(number) == content.decode()
+        assert ["aa", "bb"] == sorted(built)
 
     @pytest.mark.parametrize(
         "act",
