@@ -12,6 +12,7 @@ import functools
 import itertools
 import logging
 import os
+import stat
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -21,6 +22,7 @@ from datomfs.errors import DatomfsError
 from datomfs.mount.control import Control
 from datomfs.mount.errno import errno_of
 from datomfs.mount.tally import Tally
+from datomfs.mount.told_names import ToldNames
 from datomfs.vfs.nodes import Attrs, Node
 from datomfs.vfs.source import Handle
 from datomfs.vfs.tree import Tree
@@ -78,14 +80,17 @@ class DatomOperations(pyfuse3.Operations):
         self._control = control
         self._uid = uid
         self._gid = gid
-        self._listings: dict[int, Sequence[tuple[str, Node, Attrs]]] = {}
+        self._listings: dict[int, tuple[pyfuse3.InodeT, Sequence[tuple[str, Node, Attrs]]]] = {}
+        self._told = ToldNames()
         self._numbers = itertools.count(1)
 
     @_answered
     async def lookup(
         self, parent_inode: pyfuse3.InodeT, name: pyfuse3.FileNameT, ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
-        return self._entry(await self._tree.lookup(parent_inode, os.fsdecode(name)))
+        attrs = await self._tree.lookup(parent_inode, os.fsdecode(name))
+        self._tell(parent_inode, name, attrs)
+        return self._entry(attrs)
 
     @_answered
     async def getattr(self, inode: pyfuse3.InodeT, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
@@ -113,15 +118,18 @@ class DatomOperations(pyfuse3.Operations):
         # Read whole at opendir: a directory that changes while it is listed neither skips nor repeats an entry.
         listing = await self._tree.readdir(inode)
         handle = next(self._numbers)
-        self._listings[handle] = listing
+        self._listings[handle] = (inode, listing)
         return pyfuse3.FileHandleT(handle)
 
     @_answered
     async def readdir(self, fh: pyfuse3.FileHandleT, start_id: int, token: pyfuse3.ReaddirToken) -> None:
-        for index, (name, node, attrs) in enumerate(self._listings[fh][start_id:], start_id + 1):
-            if not pyfuse3.readdir_reply(token, pyfuse3.FileNameT(os.fsencode(name)), self._entry(attrs), index):
+        inode, listing = self._listings[fh]
+        for index, (name, node, attrs) in enumerate(listing[start_id:], start_id + 1):
+            file_name = pyfuse3.FileNameT(os.fsencode(name))
+            if not pyfuse3.readdir_reply(token, file_name, self._entry(attrs), index):
                 return
             self._tree.remember(node)
+            self._tell(inode, file_name, attrs)
 
     @_answered
     async def releasedir(self, fh: pyfuse3.FileHandleT) -> None:
@@ -150,6 +158,13 @@ class DatomOperations(pyfuse3.Operations):
         data.f_bsize = data.f_frsize = _STAT_BLOCK
         data.f_namemax = _NAME_LIMIT
         return data
+
+    def _tell(self, parent: pyfuse3.InodeT, name: pyfuse3.FileNameT, attrs: Attrs) -> None:
+        """Note that the kernel knows a name, and have it forget others when it knows too many."""
+        if not stat.S_ISDIR(attrs.mode):
+            for inode, old in self._told.tell((parent, name)):
+                # From a thread of its own: the kernel holds directories locked while it waits for our answers.
+                pyfuse3.invalidate_entry_async(pyfuse3.InodeT(inode), pyfuse3.FileNameT(old), ignore_enoent=True)
 
     def _entry(self, attrs: Attrs) -> pyfuse3.EntryAttributes:
         entry = pyfuse3.EntryAttributes()
