@@ -30,8 +30,8 @@ _PAUSE_S = 1.0
 class FollowingStore:
     """Implements `store.base.ReadableStore`.
 
-    `locate` reads the ref; it is called the first time when this is made, and raises then what it raises. `ask_anew`
-    has what `locate` reads be no older than now.
+    `locate` reads the ref; it is called the first time when this is made, and raises then what it raises, unless a
+    `location` is given for the time until it can be asked. `ask_anew` has what `locate` reads be no older than now.
 
     An etag tells the object of one place: that of another, which nobody has proven, has another one, whatever the two
     stores call it.
@@ -43,6 +43,7 @@ class FollowingStore:
         open_store: Callable[[Location], ReadableStore],
         *,
         ask_anew: Callable[[], None],
+        location: Location | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -52,7 +53,7 @@ class FollowingStore:
         self._clock = clock
         self._pause = pause
         self._lock = Lock()
-        self._location = locate()
+        self._location = location or locate()
         self._missed_s = float("-inf")
         self._store = open_store(self._location)
 

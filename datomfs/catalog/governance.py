@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from datomfs.errors import AccessError, ObjectMissing
@@ -15,6 +16,14 @@ from datomfs.layout import GOV_PROJECTS, gov_key, parse_gov_key
 from datomfs.store.base import ReadableStore
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The projects as they were last read, and when that was: nanoseconds since 1970."""
+
+    projects: Sequence[str]
+    checked_ns: int
 
 
 class Governance(Protocol):
@@ -34,6 +43,19 @@ class Governance(Protocol):
 
     def where(self, project: str, file_name: str) -> str:
         """A document as errors name it."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """What tells this organisation from another, whichever road is taken at the moment."""
+        ...
+
+    def recall(self, project: str, file_name: str) -> bytes | None:
+        """A document as it was last read. Asks nobody; None where nothing was kept."""
+        ...
+
+    def recall_projects(self) -> Recalled | None:
+        """The projects as they were last read. Asks nobody."""
         ...
 
 
@@ -60,12 +82,28 @@ class GovStore:
         """The key and the store."""
         return f"{gov_key(project, file_name)} in {self._store.url}"
 
+    @property
+    def url(self) -> str:
+        """The store's."""
+        return self._store.url
+
+    def recall(self, project: str, file_name: str) -> None:
+        """A store keeps nothing here (`catalog.keeping` does)."""
+
+    def recall_projects(self) -> None:
+        """A store keeps nothing here."""
+
 
 class Repository(Protocol):
     """What is needed of a git repository; `repo.mirror` has it."""
 
     @property
     def url(self) -> str: ...
+
+    @property
+    def fetched_ns(self) -> int:
+        """When it was last as its remote is, nanoseconds since 1970; 0 before the first time."""
+        ...
 
     def fetch(self) -> None:
         """Bring what the remote has. Raises RemoteUnreachable, RemoteDenied."""
@@ -107,6 +145,20 @@ class GovRepo:
         """The path and the repository."""
         return f"{gov_key(project, file_name)} in {self._repository.url}"
 
+    @property
+    def url(self) -> str:
+        """The repository's."""
+        return self._repository.url
+
+    def recall(self, project: str, file_name: str) -> bytes | None:
+        """The file as it was fetched last."""
+        return self._repository.read(gov_key(project, file_name))
+
+    def recall_projects(self) -> Recalled | None:
+        """The folders as they were fetched last."""
+        fetched_ns = self._repository.fetched_ns
+        return Recalled(self.projects(), fetched_ns) if fetched_ns else None
+
 
 class EitherGovernance:
     """The repository, and while it is away its mirror in gov storage.
@@ -145,3 +197,17 @@ class EitherGovernance:
     def where(self, project: str, file_name: str) -> str:
         """That of the chosen one."""
         return self._chosen.where(project, file_name)
+
+    @property
+    def url(self) -> str:
+        """The repository's."""
+        return self._repository.url
+
+    def recall(self, project: str, file_name: str) -> bytes | None:
+        """As the repository was last, else the storage."""
+        kept = self._repository.recall(project, file_name)
+        return kept if kept is not None else self._storage.recall(project, file_name)
+
+    def recall_projects(self) -> Recalled | None:
+        """As the repository was last, else the storage."""
+        return self._repository.recall_projects() or self._storage.recall_projects()

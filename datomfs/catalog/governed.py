@@ -62,11 +62,17 @@ class Governed:
             content = self.governance.get(project, REF_FILE)
         except ObjectMissing as error:
             raise RefMissing(project, where) from error
-        return self.check_ref(project, content)
+        return self._check(project, content, where)
 
-    def check_ref(self, project: str, content: bytes) -> Ref:
-        """The ref in a document, wherever that was kept. Raises RefForbidden, DocumentInvalid."""
-        where = self.governance.where(project, REF_FILE)
+    def recall_ref(self, project: str) -> Ref | None:
+        """Where a project lay as far as was kept. Asks nobody, and is followed no further than one that is read now.
+
+        Raises RefForbidden, DocumentInvalid.
+        """
+        content = self.governance.recall(project, REF_FILE)
+        return None if content is None else self._check(project, content, self.governance.where(project, REF_FILE))
+
+    def _check(self, project: str, content: bytes, where: str) -> Ref:
         ref = parse_ref(content, where)
         if ref.current.backend == "local":
             self._check_folder(project, ref.current, where)

@@ -12,9 +12,11 @@ from threading import Lock
 from datomfs.catalog.catalog import Catalog
 from datomfs.catalog.documents import Documents, StoreDocuments
 from datomfs.catalog.following import FollowingStore
-from datomfs.catalog.governance import Governance
+from datomfs.catalog.governance import Governance, Recalled
 from datomfs.catalog.governed import Governed
-from datomfs.errors import ProjectNotFound
+from datomfs.catalog.keeping import KeepingCatalog, RecalledCatalog
+from datomfs.catalog.kept import Kept
+from datomfs.errors import DatomfsError, ProjectNotFound
 from datomfs.model.location import Location
 from datomfs.store.base import ReadableStore
 
@@ -32,7 +34,8 @@ def _mirrored(project: str, store: ReadableStore) -> Documents:
 class Portfolio:
     """Projects by name. Safe to use from several threads.
 
-    `solo` are the places the configuration gives: they are believed also where governance names another.
+    `solo` are the places the configuration gives: they are believed also where governance names another. What is read
+    is `kept` for the time when nobody answers, where something is given that keeps it.
     """
 
     def __init__(
@@ -42,11 +45,14 @@ class Portfolio:
         *,
         governed: Governed | None = None,
         open_documents: OpenDocuments = _mirrored,
+        kept: Kept | None = None,
     ) -> None:
         self._solo = dict(solo)
         self._open_store = open_store
         self._open_documents = open_documents
         self._governed = governed
+        self._kept = kept
+        self._recalled: dict[str, RecalledCatalog] = {}
         self._registered: tuple[str, ...] | None = None
         self._catalogs: dict[str, Catalog] = {}
         self._lock = Lock()
@@ -84,14 +90,59 @@ class Portfolio:
         return self._governed.read_ref(project).current
 
     def catalog(self, project: str) -> Catalog:
+        """The catalog of a project: that which `live` gives, or, between `recall` and `believe`, what was kept."""
+        return self._recalled.get(project) or self.live(project)
+
+    def live(self, project: str) -> Catalog:
         """The catalog of a project, which follows it when it moves. Raises what `location` raises."""
         known = self._catalogs.get(project)
         if known is not None:
             return known
         store = self._open(project)  # without the lock: one project's slow ref must not hold up another
-        catalog = Catalog(project, store, self._open_documents(project, store))
+        catalog = self._make(project, store)
         with self._lock:
             return self._catalogs.setdefault(project, catalog)
+
+    def recall(self, project: str) -> RecalledCatalog | None:
+        """What was kept of a project is what its catalog tells from now on; None, and no change, where nothing was.
+
+        Asks nobody. Where a ref was kept that must not be followed, nothing was kept.
+        """
+        try:
+            live = self._catalogs.get(project) or self._open_kept(project)
+        except DatomfsError:  # who reads the ref tells
+            return None
+        recalled = live.recall() if isinstance(live, KeepingCatalog) else None
+        if recalled is not None:
+            self._recalled[project] = recalled
+        return recalled
+
+    def believe(self, project: str) -> None:
+        """The project's store answers: its catalog asks it again."""
+        self._recalled.pop(project, None)
+
+    def recall_projects(self) -> Recalled | None:
+        """The projects of governance are those that were kept, until the next refresh; None where none were."""
+        recalled = self._governed.governance.recall_projects() if self._governed else None
+        if recalled is not None:
+            self._register(recalled.projects)
+        return recalled
+
+    def _make(self, project: str, store: ReadableStore) -> Catalog:
+        documents = self._open_documents(project, store)
+        if self._kept is None:
+            return Catalog(project, store, documents)
+        # A project of this name that is governed from elsewhere, or lies elsewhere, is another one.
+        place = self._governed.governance.url if self._governed and self.is_governed(project) else store.url
+        return KeepingCatalog(project, store, documents, self._kept.shelf(project, place))
+
+    def _open_kept(self, project: str) -> Catalog | None:
+        if self._governed is None or not self.is_governed(project):
+            return self.live(project)
+        ref = self._governed.recall_ref(project)
+        if ref is None or project not in (self._registered or ()):
+            return None
+        return self._make(project, self._follow(project, ref.current))
 
     def is_governed(self, project: str) -> bool:
         """Whether a project lies where its ref says, and not where the configuration does."""
@@ -100,10 +151,14 @@ class Portfolio:
     def _open(self, project: str) -> ReadableStore:
         if not self.is_governed(project):
             return self._open_store(project, self.location(project))
+        return self._follow(project, None)
+
+    def _follow(self, project: str, location: Location | None) -> FollowingStore:
         return FollowingStore(
             lambda: self.location(project),
             lambda location: self._open_store(project, location),
             ask_anew=self._ask_anew,
+            location=location,
         )
 
     def _ask_anew(self) -> None:
@@ -116,3 +171,5 @@ class Portfolio:
             self._registered = registered
             for project in self._catalogs.keys() - set(registered) - self._solo.keys():
                 del self._catalogs[project]
+            for project in self._recalled.keys() - set(registered) - self._solo.keys():
+                del self._recalled[project]

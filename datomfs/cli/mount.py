@@ -61,7 +61,7 @@ def mount(
     mountpoint = Path(os.path.abspath(mountpoint))
     files = mount_files(mountpoint)
     pid_path, log_path = pid_file or files.pid, log_file or files.log
-    portfolio = session.portfolio(sources)
+    portfolio = session.portfolio(sources, keeps=True)
     allow_other = allow_other or session.config.allow_other
     check_machine()
     if allow_other:
@@ -71,8 +71,9 @@ def mount(
         clear_stale(mountpoint)
     if not is_stale(mountpoint):  # that is left to the daemon, whose log is to tell it
         check_mountpoint(mountpoint)
-    if sources.project is not None:
-        # One project named on the command line is all there will be to see: say now what is wrong with it.
+    if sources.project is not None and portfolio.recall(sources.project) is None:
+        # One project named on the command line is all there will be to see: say now what is wrong with it, unless an
+        # earlier mount has kept something to look at while nobody answers.
         portfolio.catalog(sources.project).read_manifest()
     if announce is None and not foreground:
         start_daemon(mountpoint, log_path)

@@ -5,6 +5,7 @@ The only place that knows both the configuration and the things it configures.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datomfs.cache.reader import PayloadReader
     from datomfs.catalog.documents import Documents
     from datomfs.catalog.governed import Governed
+    from datomfs.catalog.kept import Kept
     from datomfs.catalog.portfolio import Portfolio
     from datomfs.cli.sources import Sources
     from datomfs.config import Config
@@ -85,13 +87,16 @@ class Session:
             return location
         return parse_store_url(url, self._s3_settings(project).region or _DEFAULT_REGION)
 
-    def portfolio(self, sources: Sources) -> Portfolio:
+    def portfolio(self, sources: Sources, *, keeps: bool = False) -> Portfolio:
         """The projects a reading command looks at: one named by options, else what governs, and the configuration's.
 
-        What it asks of stores is counted in `traffic`.
+        What it asks of stores is counted in `traffic`. With `keeps`, what is read is kept for the time when nobody
+        answers.
         """
+        from datomfs.catalog.kept import Kept
         from datomfs.catalog.portfolio import Portfolio
 
+        kept = Kept(self.config.cache_path.absolute() / f"documents-{os.getuid()}") if keeps else None
         if (sources.store_url is None) != (sources.project is None):
             raise ConfigInvalid("--store and --project", "give both, or neither to use the configuration")
         if sources.repo_url is not None and sources.project is None:
@@ -104,10 +109,10 @@ class Session:
 
         if sources.store_url is not None and sources.project is not None:
             solo = {check_name(sources.project): parse_store_url(sources.store_url)}
-            return Portfolio(solo, self._open_counted, open_documents=open_documents)
+            return Portfolio(solo, self._open_counted, open_documents=open_documents, kept=kept)
         configured = self.config.projects
         solo = {name: own.location for name, own in configured.items() if own.location is not None}
-        governed = self._governed(sources)
+        governed = self._governed(sources, kept)
         if governed is None and not solo:
             lack = "it names no project" if self.config.path.exists() else "there is no such configuration"
             raise ConfigInvalid(
@@ -115,12 +120,13 @@ class Session:
                 f"{lack}; add [gov] with a repo or a store, or [project.NAME] with a store; or give --gov-repo, "
                 "--gov-store, or --store and --project",
             )
-        return Portfolio(solo, self._open_counted, governed=governed, open_documents=open_documents)
+        return Portfolio(solo, self._open_counted, governed=governed, open_documents=open_documents, kept=kept)
 
-    def _governed(self, sources: Sources) -> Governed | None:
+    def _governed(self, sources: Sources, kept: Kept | None) -> Governed | None:
         """What governs the portfolio; an option stands for all the settings say of governance."""
         from datomfs.catalog.governance import EitherGovernance, Governance, GovRepo, GovStore
         from datomfs.catalog.governed import Governed
+        from datomfs.catalog.keeping import KeepingGovernance
 
         config = self.config
         is_typed = sources.gov_repo is not None or sources.gov_store is not None
@@ -133,7 +139,8 @@ class Session:
             roads.append(GovRepo(self._mirror(repo_url)))
         if store_url is not None:
             location = parse_store_url(store_url, config.gov_s3.region)
-            roads.append(GovStore(CountedStore(self._open_store(location, config.gov_s3), self.traffic)))
+            storage = GovStore(CountedStore(self._open_store(location, config.gov_s3), self.traffic))
+            roads.append(KeepingGovernance(storage, kept.shelf("governance", storage.url)) if kept else storage)
         governance = EitherGovernance(*roads) if len(roads) == 2 else roads[0]
         return Governed(governance, (*config.allow_roots, *sources.allow_roots))
 

@@ -20,8 +20,9 @@ from datomfs.cache.proof import Recorded
 from datomfs.cache.reader import SMALL, PayloadReader
 from datomfs.cache.standing import Verified
 from datomfs.catalog.catalog import Catalog, TableVersion, TableVersions
+from datomfs.catalog.keeping import RecalledCatalog
 from datomfs.catalog.portfolio import Portfolio
-from datomfs.errors import AccessError, DatomfsError, RecordedMissing, TableNotFound
+from datomfs.errors import AccessError, DatomfsError, RecordedMissing, StoreUnreachable, TableNotFound
 from datomfs.layout import payload_key
 from datomfs.model.manifest import Manifest
 from datomfs.model.timestamps import parse_timestamp_ns
@@ -32,7 +33,7 @@ from datomfs.mount.moments import Moments
 from datomfs.mount.open_payloads import OpenPayloads
 from datomfs.mount.siblings import Siblings
 from datomfs.mount.table_view import table_view
-from datomfs.mount.views import Aged, Views
+from datomfs.mount.views import Aged, Kept, Views
 from datomfs.mount.work import Work
 from datomfs.store.base import ObjectInfo, ReadableStore
 from datomfs.vfs.source import Current, Handle, MomentView, ProjectView, Standing, TableView
@@ -169,7 +170,7 @@ class LiveSource:
 
     async def projects(self) -> Sequence[str]:
         """The names of all projects, sorted, at most `refresh_s` old."""
-        return await self._names.get(None, self._read_names, "the list of projects")
+        return await self._names.get(None, self._read_names, "the list of projects", recall=self._recall_names)
 
     def known_project(self, project: str) -> ProjectView | None:
         """What was last read of a project, or None."""
@@ -224,7 +225,12 @@ class LiveSource:
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project, at most `refresh_s` old."""
-        return await self._projects.get(project, lambda: self._read_project(project), f"project {project}")
+        return await self._projects.get(
+            project,
+            lambda: self._read_project(project),
+            f"project {project}",
+            recall=lambda: self._recall_project(project),
+        )
 
     async def moment(self, project: str, time_ns: int) -> MomentView:
         """A project as of a moment, at most `refresh_s` old."""
@@ -340,12 +346,37 @@ class LiveSource:
         await self._work.in_thread(self._portfolio.refresh)
         return self._portfolio.projects
 
+    async def _recall_names(self) -> Kept[Sequence[str]] | None:
+        recalled = await self._work.in_thread(self._portfolio.recall_projects)
+        return None if recalled is None else Kept(self._portfolio.projects, recalled.checked_ns)
+
     async def _read_project(self, project: str) -> ProjectView:
-        if self._portfolio.is_governed(project) and await self._ask_governance():
-            await self._work.in_thread(lambda: self._portfolio.catalog(project).follow())
-        began_s = trio.current_time()
-        manifest = await self._work.in_thread(self._read_manifest, project)
+        try:
+            if self._portfolio.is_governed(project) and await self._ask_governance():
+                await self._work.in_thread(lambda: self._portfolio.live(project).follow())
+            began_s = trio.current_time()
+            manifest = await self._work.in_thread(self._read_manifest, project)
+        except AccessError:
+            # What nobody has looked at in this mount may have been kept by an earlier one.
+            await self._work.in_thread(self._portfolio.recall, project)
+            raise
+        self._portfolio.believe(project)
         self._refreshed_s[project] = began_s
+        return self._project_view(project, manifest)
+
+    async def _recall_project(self, project: str) -> Kept[ProjectView] | None:
+        """What was kept of a project; from then on also of its tables, until its store answers."""
+        recalled = await self._work.in_thread(self._portfolio.recall, project)
+        if recalled is None:
+            return None
+        try:
+            manifest = await self._work.in_thread(recalled.read_manifest)
+        except DatomfsError as error:
+            log.debug("what was kept of %s cannot be used: %s", project, error.what)
+            return None
+        return Kept(self._project_view(project, manifest), recalled.checked_ns)
+
+    def _project_view(self, project: str, manifest: Manifest) -> ProjectView:
         self._version_counts[project] = sum(row.version_count or 0 for row in manifest.rows.values())
         return ProjectView(
             _current(manifest, "table"), parse_timestamp_ns(manifest.updated_at), _current(manifest, "set")
@@ -362,7 +393,7 @@ class LiveSource:
         return known is not None and not known.away
 
     def _read_manifest(self, project: str) -> Manifest:
-        catalog = self._portfolio.catalog(project)
+        catalog = self._portfolio.live(project)
         catalog.refresh()
         return catalog.read_manifest()
 
@@ -406,6 +437,7 @@ class LiveSource:
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
         (known,) = state
+        _check_kept(catalog, known, self.known_project(project))
         # A version may be written between the two, bytes first: what an older listing lacks is not lost.
         if any(payload_key(table, entry.data_sha) not in payloads for entry in known.history.entries):
             await list_payloads()
@@ -414,6 +446,15 @@ class LiveSource:
     async def _list_project(self, project: str) -> Mapping[str, Mapping[str, ObjectInfo]]:
         catalog = await self._work.in_thread(self._portfolio.catalog, project)
         return await self._work.in_thread(catalog.list_all_payloads)
+
+
+def _check_kept(catalog: Catalog, table: TableVersions, project: ProjectView | None) -> None:
+    """Raise StoreUnreachable where a history that was kept is older than the manifest: what it lacks there still is."""
+    current = project.tables.get(table.name) if project else None
+    if isinstance(catalog, RecalledCatalog) and current and current.version not in table.history.versions:
+        raise StoreUnreachable(
+            catalog.store.url, table.name, f"what was kept of {table.name} is older than its project"
+        )
 
 
 def _current(manifest: Manifest, kind: str) -> Mapping[str, Current]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 _RETRY_S = 5.0
 """How long a store that did not answer is left alone, while older views serve."""
+_FIRST_PATIENCE_S = 3.0
+"""How long the first request waits for a store, when an earlier mount has kept what there was."""
 _PATIENCE_S = 1.0
 """How long a request waits for a store that did not answer the last time, when there is an older view to serve."""
 
@@ -37,6 +40,19 @@ class Aged(Generic[T]):
     read_s: float
     until_s: float
     away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """A value that an earlier mount read, and when: nanoseconds since 1970."""
+
+    value: T
+    checked_ns: int
+
+
+def _as_aged(kept: Kept[T]) -> Aged[T]:
+    read_s = trio.current_time() - max(0, time.time_ns() - kept.checked_ns) / 1e9
+    return Aged(kept.value, read_s, read_s, 0.0)
 
 
 class Views(Generic[K, T]):
@@ -89,14 +105,26 @@ class Views(Generic[K, T]):
         for known in self._views.values():
             known.until_s = 0.0
 
-    async def get(self, key: K, read: Callable[[], Awaitable[T]], what: str) -> T:
+    async def get(
+        self,
+        key: K,
+        read: Callable[[], Awaitable[T]],
+        what: str,
+        *,
+        recall: Callable[[], Awaitable[Kept[T] | None]] | None = None,
+    ) -> T:
         """The value of a key, read when it is not known or its time is over; the old one serves while that fails.
 
-        Raises what `read` raises where there is no old one, and whatever is no AccessError.
+        `recall` gives one that an earlier mount read. Raises what `read` raises where there is no old one, and whatever
+        is no AccessError.
         """
-        known = self._views.get(key)
+        known, patience_s = self._views.get(key), self._work.stall_s
         if known is not None and trio.current_time() < known.until_s:
             return known.value
+        if known is None and recall is not None:
+            kept = await recall()
+            if kept is not None:
+                known, patience_s = _as_aged(kept), _FIRST_PATIENCE_S
 
         # Kept by the run itself: when it takes longer than anybody waits, a retry finds what it brought.
         async def read_and_keep(_: Progress) -> T:
@@ -110,7 +138,9 @@ class Views(Generic[K, T]):
                 self._on_change(key, before.value, value)
             return value
 
-        stall_s = min(_PATIENCE_S, self._work.stall_s) if known is not None and known.away else self._work.stall_s
+        if known is not None and known.away:
+            patience_s = _PATIENCE_S
+        stall_s = min(patience_s, self._work.stall_s)
         try:
             return await self._work.once((id(self), key), read_and_keep, what, stall_s=stall_s)
         except RefForbidden:
@@ -118,6 +148,7 @@ class Views(Generic[K, T]):
         except AccessError as error:
             if known is None:
                 raise
+            known = self._views.setdefault(key, known)
             now = trio.current_time()
             known.until_s = now + min(self._refresh_s, _RETRY_S)
             if not known.away:
