@@ -20,6 +20,7 @@ from pathlib import Path
 from datomfs.errors import MountFailed
 
 _VARIABLE = "DATOMFS_READY_FD"
+_MANAGERS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
 _READY = b"ready"
 _DEADLINE_S = 60.0
 _END_S = 5.0
@@ -55,7 +56,7 @@ def start_daemon(mountpoint: Path, log_path: Path) -> None:
                 stdout=log,
                 stderr=log,
                 pass_fds=[theirs],
-                env={**os.environ, _VARIABLE: str(theirs)},
+                env=_environment(theirs),
             )
         finally:
             os.close(theirs)
@@ -65,6 +66,12 @@ def start_daemon(mountpoint: Path, log_path: Path) -> None:
             return
         _end(daemon)
     raise MountFailed(str(mountpoint), _last_words(log_path, beginning))
+
+
+def _environment(fd: int) -> dict[str, str]:
+    """The daemon's: that of the command, whose service manager knows the command and not the daemon."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _MANAGERS}
+    return {**inherited, _VARIABLE: str(fd)}
 
 
 def _end(daemon: subprocess.Popen[bytes]) -> None:

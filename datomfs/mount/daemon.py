@@ -16,6 +16,7 @@ import trio
 from datomfs.cache.reader import PayloadReader
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.errors import MountFailed
+from datomfs.model.sizes import render_size
 from datomfs.mount.allocator import limit_arenas
 from datomfs.mount.beat import Beat, put_file
 from datomfs.mount.control import Control
@@ -25,6 +26,7 @@ from datomfs.mount.operations import DatomOperations
 from datomfs.mount.read_ahead import limit_read_ahead
 from datomfs.mount.report import Report, render_report
 from datomfs.mount.reporter import Reporter, Watched
+from datomfs.mount.service_manager import ServiceManager, take_manager
 from datomfs.vfs.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,8 @@ def serve(
     The mountpoint has passed `mountpoint.check_mountpoint`. Raises MountFailed.
     """
 
+    manager = take_manager()
+
     async def run() -> None:
         # Before there is a mount: a signal's default would leave it behind, dead.
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
@@ -68,10 +72,18 @@ def serve(
                 try:
                     nursery.start_soon(_obey, signals, nursery, control)
                     reporter = Reporter(mountpoint, source, operations.tally, reader, watched)
-                    beat = Beat(reporter.gather, reporter.complete, [partial(_put_state, watched.state)])
-                    nursery.start_soon(_begin, mountpoint, on_ready, source, beat)
+                    puts = [partial(_put_state, watched.state), partial(_put_status, manager)]
+                    beat = Beat(reporter.gather, reporter.complete, puts)
+
+                    def announce() -> None:
+                        manager.tell(READY="1")
+                        on_ready()
+
+                    nursery.start_soon(_begin, mountpoint, announce, source, beat)
+                    nursery.start_soon(_live, manager)
                     await pyfuse3.main()
                 finally:
+                    manager.tell(STOPPING="1")
                     pyfuse3.close(unmount=True)
                     source.close_all()
                     reader.close()
@@ -117,6 +129,22 @@ async def _begin(mountpoint: Path, on_ready: Callable[[], None], source: LiveSou
     async with trio.open_nursery() as nursery:
         nursery.start_soon(beat.run)
         nursery.start_soon(source.look_around)
+
+
+async def _live(manager: ServiceManager) -> None:
+    """Show a manager that watches that this thread, which answers the kernel, still runs (sd_watchdog_enabled(3))."""
+    while manager.watchdog_s is not None:
+        manager.tell(WATCHDOG="1")
+        await trio.sleep(manager.watchdog_s / 2)
+
+
+def _put_status(manager: ServiceManager, report: Report) -> None:
+    away = sum(document.away for document in report.documents)
+    errors = sum(count for name, count in report.errors.items() if name != "ENOENT")
+    manager.tell(
+        STATUS=f"{report.project_count} projects ({away} away), {report.open_files} open files, "
+        f"{render_size(report.bytes_read)} read, {render_size(report.bytes_fetched)} fetched, {errors} errors"
+    )
 
 
 def _put_state(path: Path, report: Report) -> None:
