@@ -24,6 +24,7 @@ from datomfs.cli.mount import mount, unmount
 from datomfs.cli.output import emit_error
 from datomfs.cli.read import get, history, resolve, show
 from datomfs.cli.refresh import refresh
+from datomfs.cli.service import service
 from datomfs.cli.settings import config
 from datomfs.cli.status import status
 from datomfs.cli.wiring import Session
@@ -46,9 +47,10 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     """Every version of every study table, as a file.
 
     \b
-    Read:   ls  history  show  resolve  get  mount  unmount  refresh  status
+    Read:   ls  history  show  resolve  get  mount  unmount  refresh
     Cache:  cache status | warm | pin | unpin | verify | evict | clear
     Write:  init  clone  write  pull
+    Run:    status  service
     Try:    example  hash  config
 
     \b
@@ -64,8 +66,8 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
 
 
 for command in (
-    cache, clone, config, example, get, hash_files, history, init, ls, mount, pull, refresh, resolve, show, status,
-    unmount, write,
+    cache, clone, config, example, get, hash_files, history, init, ls, mount, pull, refresh, resolve, service, show,
+    status, unmount, write,
 ):  # fmt: skip
     cli.add_command(command)
 
