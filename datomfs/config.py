@@ -121,9 +121,28 @@ class Config:
         return bool(self.settings["mount.allow_other"].value)
 
     @property
+    def log_file(self) -> Path | None:
+        """Where daemons log to, if not to the place that each has of its own."""
+        return self._find_path("log.file")
+
+    @property
+    def log_level(self) -> str:
+        """From which level on daemons log: `debug`, `info` or `warning`."""
+        return str(self.settings["log.level"].value)
+
+    @property
+    def metrics_file(self) -> Path | None:
+        """Where the metrics of a mount go, if anywhere."""
+        return self._find_path("metrics.file")
+
+    @property
     def verify(self) -> str:
         """When bytes are served: `strict`, after their proof; `deferred`, before it (design.md §3)."""
         return str(self.settings["mount.verify"].value)
+
+    def _find_path(self, name: str) -> Path | None:
+        text = self._find_text(name)
+        return None if text is None else Path(text)
 
     def _find_text(self, name: str) -> str | None:
         value = self.settings[name].value
@@ -142,15 +161,15 @@ def load_config(path: Path | None, environment: Mapping[str, str] = os.environ) 
     """
     where = path or default_config_path()
     document = _read(where, required=path is not None)
-    unknown = set(document) - {"gov", "s3", "project", "cache", "mount"}
+    unknown = set(document) - {"project", *(section for section, _ in _SETTINGS)}
     if unknown:
         raise ConfigInvalid(str(where), f"unknown section [{min(unknown)}]")
     settings = {}
     for (section, key), (default, read) in _SETTINGS.items():
         settings[f"{section}.{key}"] = _effective(where, document, environment, section, key, default, read)
-    for section, tables in (("gov", {"s3"}), ("s3", set()), ("cache", set()), ("mount", set())):
-        known = {key for at, key in _SETTINGS if at == section}
-        _check_keys(where, section, _table(where, document, section), known | tables)
+    for section in dict.fromkeys(section for section, _ in _SETTINGS):
+        known = {key for at, key in _SETTINGS if at == section} | ({"s3"} if section == "gov" else set())
+        _check_keys(where, section, _table(where, document, section), known)
     s3 = _s3_settings({key: settings[f"s3.{key}"].value for at, key in _SETTINGS if at == "s3"})
     gov_s3 = _own_s3(where, "gov", _table(where, document, "gov"), s3)
     return Config(where, settings, s3, gov_s3, _projects(where, document, s3))
@@ -286,7 +305,7 @@ def _parse_memory(value: Any) -> Size:
     return size
 
 
-def _parse_folder(value: Any) -> Path:
+def _parse_path(value: Any) -> Path:
     return Path(_anchored(_parse_text(value))).expanduser()
 
 
@@ -315,7 +334,7 @@ def _parse_folders(value: Any) -> tuple[Path, ...]:
     folders = value.split(os.pathsep) if isinstance(value, str) else value
     if not isinstance(folders, list | tuple):
         raise ValueError(f"{value!r} is not a list of folders")  # noqa: TRY004 - told as all other values that cannot be meant
-    return tuple(_parse_folder(folder) for folder in folders)
+    return tuple(_parse_path(folder) for folder in folders)
 
 
 def _parse_choice(*choices: str) -> Callable[[Any], str]:
@@ -337,7 +356,7 @@ _SETTINGS: Mapping[tuple[str, str], tuple[Any, Callable[[Any], Any]]] = {
     ("s3", "addressing"): ("auto", _parse_choice("auto", "path", "virtual")),
     ("s3", "ca_bundle"): (None, _parse_text),
     ("s3", "requester_pays"): (False, _parse_flag),
-    ("cache", "path"): (lambda: str(platformdirs.user_cache_path("datomfs")), _parse_folder),
+    ("cache", "path"): (lambda: str(platformdirs.user_cache_path("datomfs")), _parse_path),
     ("cache", "size"): ("50GiB", _parse_capacity),
     ("cache", "min_free"): ("1GiB", parse_size),
     ("cache", "memory"): ("128MiB", _parse_memory),
@@ -347,4 +366,7 @@ _SETTINGS: Mapping[tuple[str, str], tuple[Any, Callable[[Any], Any]]] = {
     ("mount", "list_versions"): (False, _parse_flag),
     ("mount", "allow_other"): (False, _parse_flag),
     ("mount", "verify"): ("strict", _parse_choice("strict", "deferred")),
+    ("log", "file"): (None, _parse_path),
+    ("log", "level"): ("info", _parse_choice("debug", "info", "warning")),
+    ("metrics", "file"): (None, _parse_path),
 }

@@ -84,6 +84,9 @@ def test_every_setting_has_a_variable_of_its_name(file: Path, tmp_path: Path) ->
         "mount.list_versions": "yes",
         "mount.allow_other": "yes",
         "mount.verify": "deferred",
+        "log.file": "/var/log/datomfs.log",
+        "log.level": "debug",
+        "metrics.file": "/var/lib/node/datomfs.prom",
     }
     variables = {f"DATOMFS_{name.replace('.', '_').upper()}": value for name, value in values.items()}
     config = load_config(file, variables)
@@ -92,6 +95,8 @@ def test_every_setting_has_a_variable_of_its_name(file: Path, tmp_path: Path) ->
     assert config.s3 == S3Settings("http://127.0.0.1:8333", "eu-central-1", "acme", "path", "/etc/ssl/acme.pem", True)
     assert (tmp_path, 1.5, 2.0, True) == (config.cache_path, config.refresh_s, config.stall_s, config.list_versions)
     assert config.allow_other
+    assert (Path("/var/log/datomfs.log"), "debug") == (config.log_file, config.log_level)
+    assert Path("/var/lib/node/datomfs.prom") == config.metrics_file
     assert (2 * 10**12, 0, 64 << 20) == (config.cache_size, config.cache_min_free, config.cache_memory)
     assert (True, "deferred") == (config.cache_group_readable, config.verify)
 

@@ -20,6 +20,7 @@ from datomfs.cli.cache import cache
 from datomfs.cli.example import example
 from datomfs.cli.hash import hash_files
 from datomfs.cli.listing import ls
+from datomfs.cli.logs import log_to_stderr
 from datomfs.cli.mount import mount, unmount
 from datomfs.cli.output import emit_error
 from datomfs.cli.read import get, history, resolve, show
@@ -56,12 +57,7 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     \b
     Example: datomfs ls --store /data/study1 --project STUDY_001
     """
-    logging.basicConfig(
-        level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    # Only our own loggers ever say more: urllib3's tell of each try what the error tells once, and botocore's would
-    # print signed headers and session tokens.
-    logging.getLogger("datomfs").setLevel(_LEVELS[min(verbose, len(_LEVELS) - 1)])
+    log_to_stderr(_LEVELS[min(verbose, len(_LEVELS) - 1)])
     context.obj = Session(clone_dir, config_path)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from datomfs.cli.daemonize import daemon_side, start_daemon
+from datomfs.cli.logs import check_log_file, log_to_file
 from datomfs.cli.output import SizeOption, emit_line
 from datomfs.cli.sources import Sources, source_options
 from datomfs.cli.wiring import Session
@@ -28,6 +29,7 @@ from datomfs.errors import MountExtraMissing
     "--verify", type=click.Choice(["strict", "deferred"]), help="When bytes are served: after their proof, or before."
 )
 @click.option("--allow-other", is_flag=True, help="Let all users of this machine read the mount.")
+@click.option("--metrics-file", type=click.Path(path_type=Path), help="Where OpenMetrics of the mount go.")
 @click.option("--pid-file", type=click.Path(path_type=Path), help="Where the daemon's pid goes.")
 @click.option("--log-file", type=click.Path(path_type=Path), help="Where the daemon logs to.")
 @click.pass_obj
@@ -43,6 +45,7 @@ def mount(
     cache_size: int | None,
     verify: str | None,
     allow_other: bool,
+    metrics_file: Path | None,
     pid_file: Path | None,
     log_file: Path | None,
 ) -> None:
@@ -60,14 +63,18 @@ def mount(
 
     mountpoint = Path(os.path.abspath(mountpoint))
     files = mount_files(mountpoint)
-    pid_path, log_path = pid_file or files.pid, log_file or files.log
+    pid_path, log_wanted = pid_file or files.pid, log_file or session.config.log_file
+    log_path = log_wanted or files.log
+    metrics_path = metrics_file or session.config.metrics_file
     portfolio = session.portfolio(sources, keeps=True)
     allow_other = allow_other or session.config.allow_other
     check_machine()
     if allow_other:
         check_allow_other()
     announce = daemon_side()
+    log = log_path if announce is not None else log_wanted  # None: the terminal, which a daemon has not
     if announce is not None or foreground:
+        _begin_log(session, log)
         clear_stale(mountpoint)
     if not is_stale(mountpoint):  # that is left to the daemon, whose log is to tell it
         check_mountpoint(mountpoint)
@@ -76,6 +83,7 @@ def mount(
         # earlier mount has kept something to look at while nobody answers.
         portfolio.catalog(sources.project).read_manifest()
     if announce is None and not foreground:
+        check_log_file(log_path)
         start_daemon(mountpoint, log_path)
         if not quiet:
             emit_line(f"mounted {mountpoint} (pid file {pid_path}, log {log_path})")
@@ -85,8 +93,6 @@ def mount(
         from datomfs.mount.reporter import Watched
     except ModuleNotFoundError as error:
         raise MountExtraMissing(str(error.name)) from error
-    logger = logging.getLogger("datomfs")
-    logger.setLevel(min(logging.INFO, logger.level))
     pid_path.parent.mkdir(parents=True, exist_ok=True)
     pid_path.write_text(str(os.getpid()), encoding="ascii")
     try:
@@ -98,11 +104,19 @@ def mount(
             stall_s=session.config.stall_s,
             list_versions=list_versions or session.config.list_versions,
             allow_other=allow_other,
-            watched=Watched(session.traffic, files.state, None if foreground else log_path),
+            watched=Watched(session.traffic, files.state, log, metrics_path),
             on_ready=announce or (lambda: None),
         )
     finally:
         pid_path.unlink(missing_ok=True)
+
+
+def _begin_log(session: Session, path: Path | None) -> None:
+    """Log to a file, or to standard error, at the level of the settings or what `-v` says beyond it."""
+    if path is not None:
+        log_to_file(path)
+    logger = logging.getLogger("datomfs")
+    logger.setLevel(min(logging.getLevelNamesMapping()[session.config.log_level.upper()], logger.level))
 
 
 @click.command()

@@ -22,6 +22,7 @@ from datomfs.mount.beat import Beat, put_file
 from datomfs.mount.control import Control
 from datomfs.mount.kernel_entries import KernelEntries
 from datomfs.mount.live_source import LiveSource
+from datomfs.mount.open_metrics import render_metrics
 from datomfs.mount.operations import DatomOperations
 from datomfs.mount.read_ahead import limit_read_ahead
 from datomfs.mount.report import Report, render_report
@@ -57,7 +58,10 @@ def serve(
 
     async def run() -> None:
         # Before there is a mount: a signal's default would leave it behind, dead.
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        with (
+            trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals,
+            trio.open_signal_receiver(signal.SIGUSR2) as level_signals,
+        ):
             async with trio.open_nursery() as nursery:
                 source = LiveSource(portfolio, reader, nursery, refresh_s=refresh_s, stall_s=stall_s)
                 tree = Tree(source, refresh_s=refresh_s, list_versions=list_versions, time_ns=time.time_ns())
@@ -73,6 +77,8 @@ def serve(
                     nursery.start_soon(_obey, signals, nursery, control)
                     reporter = Reporter(mountpoint, source, operations.tally, reader, watched)
                     puts = [partial(_put_state, watched.state), partial(_put_status, manager)]
+                    if watched.metrics is not None:
+                        puts.append(partial(_put_metrics, watched.metrics))
                     beat = Beat(reporter.gather, reporter.complete, puts)
 
                     def announce() -> None:
@@ -81,6 +87,7 @@ def serve(
 
                     nursery.start_soon(_begin, mountpoint, announce, source, beat)
                     nursery.start_soon(_live, manager)
+                    nursery.start_soon(_switch_level_on_signal, level_signals)
                     await pyfuse3.main()
                 finally:
                     manager.tell(STOPPING="1")
@@ -97,7 +104,9 @@ def serve(
     except ExceptionGroup as group:
         raise _first(group) from group
     finally:
-        watched.state.unlink(missing_ok=True)
+        for path in (watched.state, watched.metrics):
+            if path is not None:
+                path.unlink(missing_ok=True)  # what is not mounted has no numbers
 
 
 async def _obey(signals: AsyncIterator[int], serving: trio.Nursery, control: Control) -> None:
@@ -114,6 +123,15 @@ async def _obey(signals: AsyncIterator[int], serving: trio.Nursery, control: Con
 async def _refresh(control: Control) -> None:
     for line in (await control.refresh()).splitlines():
         log.info("refreshed: %s", line)
+
+
+async def _switch_level_on_signal(signals: AsyncIterator[int]) -> None:
+    """Log everything from one signal to the next, then as before."""
+    logger = logging.getLogger("datomfs")
+    usual = logger.level
+    async for _ in signals:
+        logger.setLevel(usual if logger.level == logging.DEBUG else logging.DEBUG)
+        log.info("logging from %s on", logging.getLevelName(logger.level))
 
 
 async def _begin(mountpoint: Path, on_ready: Callable[[], None], source: LiveSource, beat: Beat) -> None:
@@ -145,6 +163,10 @@ def _put_status(manager: ServiceManager, report: Report) -> None:
         STATUS=f"{report.project_count} projects ({away} away), {report.open_files} open files, "
         f"{render_size(report.bytes_read)} read, {render_size(report.bytes_fetched)} fetched, {errors} errors"
     )
+
+
+def _put_metrics(path: Path, report: Report) -> None:
+    put_file(path, render_metrics(report), mode=0o644)  # the exporter runs as somebody else
 
 
 def _put_state(path: Path, report: Report) -> None:

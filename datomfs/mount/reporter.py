@@ -21,11 +21,12 @@ from datomfs.store.counted import Traffic
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a daemon's watchers are given: the stores' traffic to be told of, and where state and log lie."""
+    """What a daemon's watchers are given: the stores' traffic to be told of; where its state, log and metrics lie."""
 
     traffic: Traffic
     state: Path
     log: Path | None
+    metrics: Path | None
 
 
 class Active(Protocol):
