@@ -28,6 +28,11 @@ class Documents(Protocol):
         """Where they come from, for people."""
         ...
 
+    @property
+    def commit(self) -> str | None:
+        """The git commit they are read at, where they come from git. Asks nobody."""
+        ...
+
     def where(self, key: str) -> str:
         """A document as errors name it."""
         ...
@@ -56,6 +61,7 @@ class StoreDocuments:
     """The mirror under `.metadata/` in the project's store."""
 
     source = "storage"
+    commit = None
 
     def __init__(self, store: ReadableStore) -> None:
         self._store = store

@@ -30,8 +30,8 @@ _PAUSE_S = 1.0
 class FollowingStore:
     """Implements `store.base.ReadableStore`.
 
-    `locate` reads the ref; it is called the first time when this is made, and raises then what it raises, unless a
-    `location` is given for the time until it can be asked. `ask_anew` has what `locate` reads be no older than now.
+    `locate` reads the ref; it is called the first time when this is made, and raises then what it raises, unless the
+    `location` where the project was last is given. `ask_anew` has what `locate` reads be no older than now.
 
     An etag tells the object of one place: that of another, which nobody has proven, has another one, whatever the two
     stores call it.

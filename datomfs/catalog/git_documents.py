@@ -76,6 +76,11 @@ class GitDocuments:
         """The repository's."""
         return self._repository.url
 
+    @property
+    def commit(self) -> str | None:
+        """The one that was the newest when they were last refreshed, or the fixed one."""
+        return self._commit
+
     def where(self, key: str) -> str:
         """The path and the repository."""
         return f"{clone_path(key) or key} in {self._repository.url}"

@@ -75,7 +75,7 @@ class Governed:
     def _check(self, project: str, content: bytes, where: str) -> Ref:
         ref = parse_ref(content, where)
         if ref.current.backend == "local":
-            self._check_folder(project, ref.current, where)
+            check_folder(project, ref.current, where, self._allow_roots)
         return ref
 
     def _ask(self) -> _Asked:
@@ -86,9 +86,11 @@ class Governed:
             return _Asked(began_s, self._clock(), error)
         return _Asked(began_s, self._clock(), None)
 
-    def _check_folder(self, project: str, location: Location, where: str) -> None:
-        # What the place really is: a link or `..` in it must not lead out of what the user named.
-        place = Path(os.path.realpath(Path(location.root, location.namespace)))
-        is_allowed = any(place.is_relative_to(os.path.realpath(root)) for root in self._allow_roots)
-        if not Path(location.root).is_absolute() or not is_allowed:
-            raise RefForbidden(project, location.url, where)
+
+def check_folder(project: str, location: Location, where: str, allow_roots: Sequence[Path]) -> None:
+    """Raise RefForbidden for a folder of this machine that is below no allowed root; `where` is who named it."""
+    # What the place really is: a link or `..` in it must not lead out of what the user named.
+    place = Path(os.path.realpath(Path(location.root, location.namespace)))
+    is_allowed = any(place.is_relative_to(os.path.realpath(root)) for root in allow_roots)
+    if not Path(location.root).is_absolute() or not is_allowed:
+        raise RefForbidden(project, location.url, where)

@@ -24,6 +24,7 @@ class KeepingDocuments:
     """Implements `catalog.documents.Documents`: those of a store, kept as they are read."""
 
     source = "storage"
+    commit = None
 
     def __init__(self, documents: Documents, shelf: Shelf) -> None:
         self._documents = documents

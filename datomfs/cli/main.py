@@ -20,6 +20,7 @@ from datomfs.cli.cache import cache
 from datomfs.cli.example import example
 from datomfs.cli.hash import hash_files
 from datomfs.cli.listing import ls
+from datomfs.cli.lock import lock
 from datomfs.cli.logs import log_to_stderr
 from datomfs.cli.mount import mount, unmount
 from datomfs.cli.output import emit_error
@@ -48,7 +49,7 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     """Every version of every study table, as a file.
 
     \b
-    Read:   ls  history  show  resolve  get  mount  unmount  refresh
+    Read:   ls  history  show  resolve  get  lock  mount  unmount  refresh
     Cache:  cache status | warm | pin | unpin | verify | evict | clear
     Write:  init  clone  write  pull
     Run:    status  service
@@ -62,8 +63,8 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
 
 
 for command in (
-    cache, clone, config, example, get, hash_files, history, init, ls, mount, pull, refresh, resolve, service, show,
-    status, unmount, write,
+    cache, clone, config, example, get, hash_files, history, init, lock, ls, mount, pull, refresh, resolve, service,
+    show, status, unmount, write,
 ):  # fmt: skip
     cli.add_command(command)
 

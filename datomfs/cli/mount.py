@@ -11,7 +11,7 @@ import click
 from datomfs.cli.daemonize import daemon_side, start_daemon
 from datomfs.cli.logs import check_log_file, log_to_file
 from datomfs.cli.output import SizeOption, emit_line
-from datomfs.cli.sources import Sources, source_options
+from datomfs.cli.sources import Sources, lock_option, source_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import MountExtraMissing
 
@@ -19,6 +19,7 @@ from datomfs.errors import MountExtraMissing
 @click.command()
 @click.argument("mountpoint", type=click.Path(path_type=Path))
 @source_options
+@lock_option
 @click.option("--foreground", is_flag=True, help="Stay in this terminal and log to it.")
 @click.option("--quiet", is_flag=True, help="Say nothing when it is mounted.")
 @click.option("--list-versions", is_flag=True, help="List all versions in table directories.")
@@ -37,6 +38,7 @@ def mount(
     session: Session,
     mountpoint: Path,
     sources: Sources,
+    lock_path: Path | None,
     foreground: bool,
     quiet: bool,
     list_versions: bool,
@@ -57,6 +59,7 @@ def mount(
     \b
     Example: datomfs mount /mnt/datom
              datomfs mount /mnt/datom --store /data/study1 --project STUDY_001
+             datomfs mount /mnt/datom --lock analysis.lock
     """
     from datomfs.mount.mountpoint import check_allow_other, check_machine, check_mountpoint, mount_files
     from datomfs.mount.stale import clear_stale, is_stale
@@ -66,7 +69,10 @@ def mount(
     pid_path, log_wanted = pid_file or files.pid, log_file or session.config.log_file
     log_path = log_wanted or files.log
     metrics_path = metrics_file or session.config.metrics_file
-    portfolio = session.portfolio(sources, keeps=True)
+    if lock_path is not None:
+        portfolio = session.locked_portfolio(lock_path, sources)
+    else:
+        portfolio = session.portfolio(sources, keeps=True)
     allow_other = allow_other or session.config.allow_other
     check_machine()
     if allow_other:
@@ -104,6 +110,7 @@ def mount(
             stall_s=session.config.stall_s,
             list_versions=list_versions or session.config.list_versions,
             allow_other=allow_other,
+            has_past=lock_path is None,
             watched=Watched(session.traffic, files.state, log, metrics_path),
             on_ready=announce or (lambda: None),
         )

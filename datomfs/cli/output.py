@@ -12,6 +12,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -104,6 +105,19 @@ def emit_rows(rows: Sequence[Record], columns: Sequence[str], *, as_json: bool) 
     for line in table:
         cells = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
         emit_line("  ".join(cells).rstrip())
+
+
+def check_output(output: Path) -> Path:
+    """The file behind `output`, which is replaced as a whole: a device or a pipe must not be. Raises FileUnwritable."""
+    target = Path(os.path.realpath(output))
+    try:
+        if target.exists() and not target.is_file():
+            raise FileUnwritable(str(output), "it is a folder" if target.is_dir() else "it is not a regular file")
+        if not target.parent.is_dir():
+            raise FileUnwritable(str(output), "its folder does not exist")
+    except OSError as error:
+        raise FileUnwritable(str(output), str(error.strerror)) from error
+    return target
 
 
 def printable(text: str) -> str:

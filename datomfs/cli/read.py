@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from datomfs.cli.output import Record, emit_record, emit_rows, json_option
+from datomfs.cli.output import Record, check_output, emit_record, emit_rows, json_option
 from datomfs.cli.sources import Sources, source_options
 from datomfs.cli.wiring import Session
-from datomfs.errors import FileUnwritable, InvalidTarget, ObjectMissing, RecordedMissing
+from datomfs.errors import InvalidTarget, ObjectMissing, RecordedMissing
 from datomfs.layout import SHORT_VERSION_DIGITS, parse_target, short_version
 
 if TYPE_CHECKING:
@@ -41,13 +40,15 @@ def history(session: Session, target: str, count: int | None, sources: Sources, 
     """
     if parse_target(target).version is not None:
         raise InvalidTarget(target, "PROJECT/TABLE")
-    _, table = _read_table(session, target, sources)
+    catalog, table = _read_table(session, target, sources)
     current = table.current
     rows: list[Record] = [
         {**_entry_record(entry), "current": current is not None and entry.version == current.version}
         for entry in table.history.entries[:count]
     ]
-    if not as_json:
+    if as_json:  # only there, because without a commit in the history git is walked through for it
+        rows = [{**row, **_commit_record(catalog, table.name, row)} for row in rows]
+    else:
         versions = table.history.versions
         rows = [
             {
@@ -77,10 +78,12 @@ def show(session: Session, target: str, sources: Sources, as_json: bool) -> None
     catalog, table, version = _resolve(session, target, sources)
     current = version.entry == table.current
     snapshot = table.metadata if current else catalog.read_snapshot(version)
+    entry = _entry_record(version.entry)
     record = {
         "project": version.project,
         "table": version.table,
-        **_entry_record(version.entry),
+        **entry,
+        **_commit_record(catalog, version.table, entry),
         "current": current,
         "metadata": None if snapshot is None else dict(snapshot.document),
     }
@@ -129,7 +132,7 @@ def get(session: Session, target: str, output: Path, sources: Sources, as_json: 
     catalog, _, version = _resolve(session, target, sources)
     info = _payload(catalog, version)
     recorded = Recorded(version.entry.parquet_sha, version.entry.data_sha)
-    proven = fetch_proven(catalog.store, info, recorded, _check_output(output))
+    proven = fetch_proven(catalog.store, info, recorded, check_output(output))
     record = {**_version_record(catalog, version), "size_bytes": info.size, "file": str(output)}
     emit_record({**record, "verified": "full" if proven else "unrecorded"}, as_json=as_json)
 
@@ -145,19 +148,6 @@ def _read_table(session: Session, target: str, sources: Sources) -> tuple[Catalo
     table = catalog.read_table(parsed.table)
     catalog.check_project(table)
     return catalog, table
-
-
-def _check_output(output: Path) -> Path:
-    """The file behind `output`, which is replaced as a whole: a device or a pipe must not be. Raises FileUnwritable."""
-    target = Path(os.path.realpath(output))
-    try:
-        if target.exists() and not target.is_file():
-            raise FileUnwritable(str(output), "it is a folder" if target.is_dir() else "it is not a regular file")
-        if not target.parent.is_dir():
-            raise FileUnwritable(str(output), "its folder does not exist")
-    except OSError as error:
-        raise FileUnwritable(str(output), str(error.strerror)) from error
-    return target
 
 
 def _payload(catalog: Catalog, version: TableVersion) -> ObjectInfo:
@@ -176,6 +166,11 @@ def _version_record(catalog: Catalog, version: TableVersion) -> Record:
         "data_sha": version.entry.data_sha,
         "parquet_sha": version.entry.parquet_sha,
     }
+
+
+def _commit_record(catalog: Catalog, table: str, entry: Record) -> Record:
+    """The commit of an entry, as its history has it, or as git tells."""
+    return {"commit_sha": entry["commit_sha"] or catalog.find_commit(table, entry["version"])}
 
 
 def _entry_record(entry: HistoryEntry) -> Record:

@@ -48,6 +48,15 @@ _OPTIONS = (
 )
 
 
+lock_option = click.option(
+    "--lock",
+    "lock_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Exactly the versions that `datomfs lock` wrote into this file.",
+)
+
+
 def source_options(command: F) -> F:
     """The options that say which projects are meant; the command gets them as `sources`."""
 

@@ -15,7 +15,7 @@ import click
 from datomfs.cli.output import Record, SizeOption, emit_failures, emit_rows, json_option, worst_code
 from datomfs.cli.progress import progress_bar
 from datomfs.cli.selected import Chosen, Failure, choose, parse_targets, read_scripts, short_label
-from datomfs.cli.sources import Sources, source_options
+from datomfs.cli.sources import Sources, lock_option, source_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import CacheFull, DatomfsError, NotFound
 from datomfs.layout import SHORT_VERSION_DIGITS
@@ -45,11 +45,12 @@ def cache_options(command: F) -> F:
 
 
 @click.command()
-@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.argument("targets", metavar="TARGET...", nargs=-1)
 @click.option("--script", "are_scripts", is_flag=True, help="The targets are scripts (R, SAS, Python) to look through.")
 @click.option("--pin", "pinned", is_flag=True, help="Pin what is named.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would come.")
 @source_options
+@lock_option
 @cache_options
 @json_option
 @click.pass_obj
@@ -60,6 +61,7 @@ def warm(
     pinned: bool,
     dry_run: bool,
     sources: Sources,
+    lock_path: Path | None,
     cache_dir: Path | None,
     cache_size: int | None,
     as_json: bool,
@@ -69,13 +71,19 @@ def warm(
     TARGET is PROJECT[/TABLE] for what is current, PROJECT[/TABLE]@DATE for what was current then, or
     PROJECT/TABLE@VERSION. With --script it is a file: whatever paths of a mount stand in it are brought, and what does
     not exist is passed over. Each version is hashed when it is here. One that fails stops no other; the exit code is
-    that of the worst. Folder stores are read in place: nothing of them is brought.
+    that of the worst. Folder stores are read in place: nothing of them is brought. With --lock all that the file names
+    is brought, unless targets are given.
 
     \b
     Example: datomfs cache warm STUDY_001/dm STUDY_002@2026-03-31
              datomfs cache warm --script tables.R listings.sas
+             datomfs cache warm --lock analysis.lock
     """
-    portfolio = session.portfolio(sources)
+    portfolio = session.locked_portfolio(lock_path, sources) if lock_path else session.portfolio(sources)
+    if not targets:
+        if lock_path is None:
+            raise click.UsageError("Missing argument 'TARGET...'.")
+        targets = tuple(portfolio.projects)
     if are_scripts:
         selections, failures = read_scripts(targets, portfolio.projects)
     else:

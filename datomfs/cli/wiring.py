@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datomfs.errors import ConfigInvalid
+from datomfs.errors import ConfigInvalid, FileMissing, UnreadableFile
 from datomfs.model.location import Location, parse_store_url
 from datomfs.model.names import check_name
 from datomfs.store.counted import CountedStore, Traffic
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datomfs.cli.sources import Sources
     from datomfs.config import Config
     from datomfs.credentials import AwsSessions
+    from datomfs.model.lock import Lock
     from datomfs.model.s3 import S3Settings
     from datomfs.repo.data_repo import DataRepo
     from datomfs.repo.mirror import Mirror
@@ -97,22 +98,12 @@ class Session:
         from datomfs.catalog.portfolio import Portfolio
 
         kept = Kept(self.config.cache_path.absolute() / f"documents-{os.getuid()}") if keeps else None
-        if (sources.store_url is None) != (sources.project is None):
-            raise ConfigInvalid("--store and --project", "give both, or neither to use the configuration")
-        if sources.repo_url is not None and sources.project is None:
-            raise ConfigInvalid("--repo", "it is the data repository of one project: give --store and --project too")
-        if sources.project is not None and (sources.gov_repo or sources.gov_store):
-            raise ConfigInvalid("--store", "one project by its store, or many through --gov-repo and --gov-store")
+        _check_sources(sources)
 
         def open_documents(project: str, store: ReadableStore) -> Documents:
             return self._open_documents(project, store, sources.repo_url)
 
-        if sources.store_url is not None and sources.project is not None:
-            solo = {check_name(sources.project): parse_store_url(sources.store_url)}
-            return Portfolio(solo, self._open_counted, open_documents=open_documents, kept=kept)
-        configured = self.config.projects
-        solo = {name: own.location for name, own in configured.items() if own.location is not None}
-        governed = self._governed(sources, kept)
+        solo, governed = self._solo(sources), self._governed(sources, kept)
         if governed is None and not solo:
             lack = "it names no project" if self.config.path.exists() else "there is no such configuration"
             raise ConfigInvalid(
@@ -122,12 +113,59 @@ class Session:
             )
         return Portfolio(solo, self._open_counted, governed=governed, open_documents=open_documents, kept=kept)
 
+    def locked_portfolio(self, path: Path, sources: Sources) -> Portfolio:
+        """The projects of a lock, at the versions it has, read from where options, settings or the lock place them.
+
+        A folder that the lock alone names must lie below an allowed root. Raises FileMissing, UnreadableFile,
+        RefForbidden, and what parsing the lock raises.
+        """
+        from datomfs.catalog.following import FollowingStore
+        from datomfs.catalog.governed import check_folder
+        from datomfs.catalog.locked import LockedDocuments, LockedStore
+        from datomfs.catalog.portfolio import Portfolio
+
+        projects = {project.name: project for project in _read_lock(path).projects}
+        _check_sources(sources)
+        own, governed = self._solo(sources), self._governed(sources, None)
+        for name, project in projects.items():
+            if name not in own and project.location.backend == "local":
+                check_folder(name, project.location, str(path), (*self.config.allow_roots, *sources.allow_roots))
+
+        def open_store(name: str, location: Location) -> ReadableStore:
+            if name in own or governed is None:
+                store = self._open_counted(name, location)
+            else:
+                store = FollowingStore(
+                    lambda: governed.read_ref(name).current,
+                    lambda place: self._open_counted(name, place),
+                    ask_anew=governed.refresh,
+                    location=location,
+                )
+            return LockedStore(store, projects[name])
+
+        def open_documents(name: str, store: ReadableStore) -> Documents:
+            return LockedDocuments(projects[name], str(path))
+
+        places = {name: own.get(name, project.location) for name, project in projects.items()}
+        return Portfolio(places, open_store, open_documents=open_documents)
+
+    def _solo(self, sources: Sources) -> dict[str, Location]:
+        """The places of projects that options give, else those that the settings do."""
+        if sources.store_url is not None and sources.project is not None:
+            return {check_name(sources.project): parse_store_url(sources.store_url)}
+        return {name: own.location for name, own in self.config.projects.items() if own.location is not None}
+
     def _governed(self, sources: Sources, kept: Kept | None) -> Governed | None:
-        """What governs the portfolio; an option stands for all the settings say of governance."""
+        """What governs the portfolio, unless it is one project by its store.
+
+        An option stands for all the settings say of governance.
+        """
         from datomfs.catalog.governance import EitherGovernance, Governance, GovRepo, GovStore
         from datomfs.catalog.governed import Governed
         from datomfs.catalog.keeping import KeepingGovernance
 
+        if sources.project is not None:
+            return None
         config = self.config
         is_typed = sources.gov_repo is not None or sources.gov_store is not None
         repo_url = sources.gov_repo if is_typed else config.gov_repo
@@ -183,3 +221,25 @@ class Session:
     def _s3_settings(self, project: str) -> S3Settings:
         own = self.config.projects.get(project)
         return own.s3 if own else self.config.s3
+
+
+def _check_sources(sources: Sources) -> None:
+    """Raise ConfigInvalid for options that do not go together."""
+    if (sources.store_url is None) != (sources.project is None):
+        raise ConfigInvalid("--store and --project", "give both, or neither to use the configuration")
+    if sources.repo_url is not None and sources.project is None:
+        raise ConfigInvalid("--repo", "it is the data repository of one project: give --store and --project too")
+    if sources.project is not None and (sources.gov_repo or sources.gov_store):
+        raise ConfigInvalid("--store", "one project by its store, or many through --gov-repo and --gov-store")
+
+
+def _read_lock(path: Path) -> Lock:
+    from datomfs.model.lock import parse_lock
+
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileMissing(str(path)) from error
+    except OSError as error:
+        raise UnreadableFile(str(path), str(error.strerror)) from error
+    return parse_lock(data, str(path))

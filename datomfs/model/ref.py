@@ -44,10 +44,11 @@ def parse_ref(data: bytes, where: str) -> Ref:
     previous = document.get("previous")
     entries = previous if isinstance(previous, list) else []
     past = (_find_past(entry, where) for entry in entries if isinstance(entry, dict))
-    return Ref(_parse_location(current, f"{where}, current"), tuple(each for each in past if each is not None))
+    return Ref(parse_location(current, f"{where}, current"), tuple(each for each in past if each is not None))
 
 
-def _parse_location(fields: Mapping[str, Json], where: str) -> Location:
+def parse_location(fields: Mapping[str, Json], where: str) -> Location:
+    """The place in `current` of a ref, or wherever else the same fields stand. Raises DocumentInvalid."""
     root, prefix = get_text(fields, "root", where), find_text(fields, "prefix", where)
     backend = get_text(fields, "type", where)
     if backend not in ("s3", "local"):
@@ -64,6 +65,6 @@ def _find_past(fields: Mapping[str, Json], where: str) -> PastLocation | None:
         until = next(
             (text for name in ("until", "sunset_at", "migrated_at") if (text := find_text(fields, name, where))), None
         )
-        return PastLocation(_parse_location(fields, where), until)
+        return PastLocation(parse_location(fields, where), until)
     except DocumentInvalid:
         return None

@@ -30,7 +30,7 @@ class PortfolioRoom:
 class ProjectRoom:
     """Projects."""
 
-    def __init__(self, source: Source, moments: AsOfRoom) -> None:
+    def __init__(self, source: Source, moments: AsOfRoom | None) -> None:
         self._source = source
         self._moments = moments
         self._listings: Listings[ProjectDir] = Listings()
@@ -38,7 +38,7 @@ class ProjectRoom:
     async def find(self, directory: ProjectDir, name: str) -> Node | None:
         """A table, as a directory or as the link to its current version, a set, or the project as of a moment."""
         if name.startswith("@"):
-            return self._moments.find_directory(directory.project, name)
+            return self._moments.find_directory(directory.project, name) if self._moments else None
         view = await self._source.project(directory.project)
         if name in view.tables:
             return TableDir(directory.project, name)

@@ -48,14 +48,19 @@ PIN_TTL_S = 3600.0
 
 
 class Tree:
-    """One mount's tree. `refresh_s` bounds how long a moving name may be believed, `time_ns` dates the root."""
+    """One mount's tree. `refresh_s` bounds how long a moving name may be believed, `time_ns` dates the root.
 
-    def __init__(self, source: Source, *, refresh_s: float, list_versions: bool, time_ns: int) -> None:
+    Without `has_past` projects have no directories as of moments.
+    """
+
+    def __init__(
+        self, source: Source, *, refresh_s: float, list_versions: bool, time_ns: int, has_past: bool = True
+    ) -> None:
         self._source = source
         self._refresh_s = refresh_s
         self._time_ns = time_ns
         self._moments = AsOfRoom(source)
-        self._projects = ProjectRoom(source, self._moments)
+        self._projects = ProjectRoom(source, self._moments if has_past else None)
         self._links = Links(source, self._projects)
         set_versions = SetVersionRoom(source)
         self._attributes = Attributes(source, set_versions)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from datomfs.layout import history_key
-from tests.builders import make_remote
+from tests.builders import Study, make_remote
 from tests.cli.command import Datomfs
 from tests.mounts import PROJECT, StoredProject, store_options, stored_in
 from tests.repo.histories import commit_documents
@@ -107,3 +107,13 @@ def test_git_that_is_away_serves_what_was_fetched_and_says_so(
     (tmp_path / "data.git").rename(tmp_path / "away.git")
     after = datomfs("ls", minute(2), *options)
     assert (before.code, before.out) == (after.code, after.out)
+
+
+def test_with_git_the_commits_of_versions_are_found(datomfs: Datomfs, study: Study, source: tuple[str, ...]) -> None:
+    stored = datomfs("history", "STUDY_001/dm", *source, "--json").json
+    by_git = datomfs("history", "STUDY_001/dm", *source, "--repo", study.remote, "--json").json
+    assert stored == by_git
+    assert None not in [row["commit_sha"] for row in stored]
+    for row in stored:
+        shown = datomfs("show", f"STUDY_001/dm@{row['version']}", *source, "--repo", study.remote, "--json").json
+        assert datomfs("show", f"STUDY_001/dm@{row['version']}", *source, "--json").json == shown
