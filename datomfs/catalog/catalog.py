@@ -177,9 +177,9 @@ class Catalog:
         """The versions of a table, of one document, for who knows from the manifest that it is one.
 
         Nothing is checked but the history: what never was raises RecordedMissing as a lost history does, and a set
-        gives versions without payloads.
+        gives versions without payloads. The history is without its documents.
         """
-        return TableVersions(self.project, table, self.read_history(table))
+        return TableVersions(self.project, table, self.read_history(table).without_documents())
 
     def check_project(self, table: Table) -> None:
         """Raise ProjectNotFound where the store holds another project than the one it was taken for.

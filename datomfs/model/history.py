@@ -69,6 +69,10 @@ class History:
                 found.setdefault((entry.version, entry.data_sha), entry)
         return tuple(found.values())
 
+    def without_documents(self) -> History:
+        """The entries alone, which take half the memory: for who keeps many histories, and renders none."""
+        return History(self.entries, ())
+
     def recorded_payload(self, data_sha: str) -> HistoryEntry | None:
         """The oldest entry that records payload bytes for these values, or None (format.md §7.1 step 8)."""
         named = [entry for entry in self.entries if entry.data_sha == data_sha and entry.parquet_sha]

@@ -50,7 +50,10 @@ _FRESH_S = 1.0
 _GOVERNED_S = 5.0
 """How old what governance says may be when a project is read: many are read one after another, and move seldom."""
 _MOST_PROJECTS = 10_000
-_MOST_TABLES = 2_000
+_MOST_VERSIONS = 50_000
+"""Of all tables that are remembered: 1.2 kB each."""
+_TABLE_WEIGHT = 5
+"""What a table takes by itself, in versions."""
 _MOST_LISTINGS = 16
 """Listings of whole projects serve whoever opens one table of them after another."""
 
@@ -109,7 +112,7 @@ class LiveSource:
             self._work, refresh_s=refresh_s, limit=_MOST_PROJECTS, on_change=self._tell_project
         )
         self._tables: Views[tuple[str, str], _TableState] = Views(
-            self._work, refresh_s=refresh_s, limit=_MOST_TABLES, on_change=self._tell_table
+            self._work, refresh_s=refresh_s, limit=_MOST_VERSIONS, weight=_weight, on_change=self._tell_table
         )
         self._listings: Views[str, Mapping[str, Mapping[str, ObjectInfo]]] = Views(
             self._work, refresh_s=refresh_s, limit=_MOST_LISTINGS
@@ -464,3 +467,7 @@ def _current(manifest: Manifest, kind: str) -> Mapping[str, Current]:
         for name, row in manifest.rows.items()
         if row.kind == kind
     }
+
+
+def _weight(state: _TableState) -> int:
+    return _TABLE_WEIGHT + len(state.table.history.entries) + len(state.payloads) // 4

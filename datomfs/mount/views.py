@@ -56,9 +56,10 @@ def _as_aged(kept: Kept[T]) -> Aged[T]:
 
 
 class Views(Generic[K, T]):
-    """Values of one kind, at most `limit` of them: those looked at longest ago go. All methods run in trio's thread.
+    """Values of one kind, those looked at longest ago going first. All methods run in trio's thread.
 
-    `on_change` is told of a key, what was known and what was read, where the two differ.
+    There are as many as weigh `limit` together, each 1 unless `weight` says otherwise; the one looked at last always
+    stays, whatever its weight. `on_change` is told of a key, what was known and what was read, where the two differ.
     """
 
     def __init__(
@@ -67,12 +68,13 @@ class Views(Generic[K, T]):
         *,
         refresh_s: float,
         limit: int,
+        weight: Callable[[T], int] = lambda value: 1,
         on_change: Callable[[K, T, T], object] = lambda key, before, after: None,
     ) -> None:
         self._work = work
         self._on_change = on_change
         self._refresh_s = refresh_s
-        self._views: LRUCache[K, Aged[T]] = LRUCache(limit)
+        self._views: LRUCache[K, Aged[T]] = LRUCache(limit, lambda aged: min(limit, weight(aged.value)))
         self.read_count = 0
         """How many were read so far, each time one was."""
 

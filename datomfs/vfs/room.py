@@ -17,7 +17,8 @@ D_contra = TypeVar("D_contra", bound=Directory, contravariant=True)
 
 Entries = Sequence[tuple[str, Node]]
 
-_LISTINGS = 256
+_LISTED = 20_000
+"""How many names the listings hold together that are kept; the one made last always stays."""
 
 
 class Room(Protocol[D_contra]):
@@ -36,7 +37,7 @@ class Listings(Generic[D]):
     """The listings made last, each for one view of its directory: a listing of a thousand is asked for again."""
 
     def __init__(self) -> None:
-        self._made: LRUCache[D, tuple[object, Entries]] = LRUCache(_LISTINGS)
+        self._made: LRUCache[D, tuple[object, Entries]] = LRUCache(_LISTED, lambda made: min(_LISTED, 1 + len(made[1])))
 
     def of(self, directory: D, view: object, make: Callable[[], Entries]) -> Entries:
         """The listing of a directory, made unless it was for this very view."""

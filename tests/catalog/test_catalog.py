@@ -302,7 +302,7 @@ def test_versions_are_told_by_the_history_alone(store: Store, three: Catalog) ->
 
 
 def test_versions_are_those_of_the_whole_table(three: Catalog) -> None:
-    assert three.read_table("dm").history == three.read_versions("dm").history
+    assert three.read_table("dm").history.without_documents() == three.read_versions("dm").history
 
 
 def test_a_table_without_a_history_has_no_versions_to_read(catalog: Catalog) -> None:
