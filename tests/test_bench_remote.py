@@ -159,3 +159,14 @@ def test_a_row_over_s3_counts_what_passed(capsys: pytest.CaptureFixture[str]) ->
 def test_a_mount_of_many_projects_needs_nobody_to_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == bench.main(["daemon", "--scale", "0.005"])
     assert "until a mount of 5 projects answers" in capsys.readouterr().out
+
+
+@kernel_test[0]
+@kernel_test[1]
+@pytest.mark.s3
+def test_a_mount_of_a_portfolio_is_measured_in_folders_and_over_s3(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == bench.main(["portfolio", "--scale", "0.06", "--no-peers"])
+    said = capsys.readouterr().out
+    assert "18 projects x 6 tables x 3 versions" in said
+    assert "18 versions of 1 projects, all listed" in said
+    assert "≤ 2 requests for the mountpoint: yes, 2<br>≤ 3 requests for a project: yes, 3" in said

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scripts.bench_rows import hashing, listing, picking, reading, standing, starting, streaming, writing
+from scripts.bench_rows import governed, hashing, listing, picking, reading, standing, starting, streaming, writing
 from scripts.bench_rows.measure import Figure, RowUnavailable
 from scripts.bench_rows.places import Workshop, open_workshop
 from scripts.bench_rows.report import describe_machine, render_report, replace_figures
@@ -24,6 +24,7 @@ ROWS: Mapping[str, Callable[[Workshop], Iterator[Figure]]] = {
     "footers": listing.footers,
     "readers8": streaming.readers8,
     "warm": streaming.warm,
+    "portfolio": governed.portfolio,
     "daemon": standing.daemon,
     "data_sha": hashing.data_sha,
     "write": writing.write,

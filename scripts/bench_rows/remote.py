@@ -79,6 +79,7 @@ class Remote:
         self._folder = folder
         self._scale = scale
         self._with_peers = peers
+        self._session = Session(Path(), None)
         folder.mkdir()
         proxy.set_line(FAR)
 
@@ -150,6 +151,10 @@ class Remote:
         juice = self._server.create_bucket(_JUICE_BUCKET)
         return [*plain, JuiceFS(juice, self.environment, self._folder / "juice")]
 
+    def open_store(self, location: Location) -> Store:
+        """A store of ours at a location in the bucket, not through the proxy."""
+        return self._session.open_store("any", location)
+
     def ensure(self, peer: PeerMount, files: Mapping[str, Path]) -> None:
         """Have a peer hold these files, the server being near meanwhile. Raises SideFailed, MountFailed."""
         self.proxy.set_line(Line())
@@ -186,10 +191,7 @@ class Remote:
     def _put(self, name: str, tables: Mapping[str, Sequence[Path]]) -> RemoteStudy:
         project = name.upper()
         location = Location("s3", self.bucket, name, REGION)
-        return RemoteStudy(project, location, put_study(self._store(project, location), project, tables))
-
-    def _store(self, project: str, location: Location) -> Store:
-        return Session(Path(), None).open_store(project, location)
+        return RemoteStudy(project, location, put_study(self.open_store(location), project, tables))
 
     def _file_of(self, study: RemoteStudy, table: str, file: WideFile) -> RemoteFile:
         version = study.tables[table][-1]

@@ -41,6 +41,13 @@ class StoredVersion:
 
 def put_study(store: Store, project: str, tables: Mapping[str, Sequence[Path]]) -> dict[str, list[StoredVersion]]:
     """Put a project whose tables have a version for each of these files, oldest first; the versions in this order."""
+    stored = put_tables(store, project, tables)
+    put_manifest(store, project, stored)
+    return stored
+
+
+def put_tables(store: Store, project: str, tables: Mapping[str, Sequence[Path]]) -> dict[str, list[StoredVersion]]:
+    """The same without the manifest, which makes a project of them."""
     with ThreadPoolExecutor(_THREADS) as pool:
         uploads = {
             table: [pool.submit(_put_version, store, project, table, number, file) for number, file in enumerate(files)]
@@ -48,11 +55,15 @@ def put_study(store: Store, project: str, tables: Mapping[str, Sequence[Path]]) 
         }
         stored = {table: [upload.result() for upload in queue] for table, queue in uploads.items()}
         list(pool.map(lambda table: _put_documents(store, table, stored[table]), stored))
+    return stored
+
+
+def put_manifest(store: Store, project: str, stored: Mapping[str, Sequence[StoredVersion]]) -> None:
+    """Put the manifest of a project that has these tables."""
     rows = {table: _manifest_row(versions) for table, versions in stored.items()}
     newest = max(row["last_updated"] for row in rows.values())
     manifest = {"schema_version": 2, "project_name": project, "artifacts": rows, "updated_at": newest}
     store.put(MANIFEST_KEY, _json(manifest))
-    return stored
 
 
 def data_sha_of(project: str, table: str, number: int) -> str:
