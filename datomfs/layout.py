@@ -34,11 +34,25 @@ REF_FILE = "ref.json"
 DISPATCH_FILE = "dispatch.json"
 MIGRATION_HISTORY_FILE = "migration_history.json"
 
+DOCUMENTS_DIRECTORY = ".datom"
+VERSIONS_DIRECTORY = "versions"
+MANIFEST_FILE = "manifest.json"
+GOVERNANCE_FILE = "governance.json"
+METADATA_FILE = "metadata.json"
+HISTORY_FILE = "version_history.json"
+HISTORY_CSV_FILE = "history.csv"
+LINEAGE_FILE = "lineage.json"
+SET_FILE = "set.json"
+PROJECT_FILES = (REF_FILE, MANIFEST_FILE, GOVERNANCE_FILE, MIGRATION_HISTORY_FILE, DISPATCH_FILE)
+TABLE_FILES = (METADATA_FILE, HISTORY_FILE, HISTORY_CSV_FILE, LINEAGE_FILE)
+SET_FILES = (METADATA_FILE, HISTORY_FILE, HISTORY_CSV_FILE, SET_FILE)
+
 _METADATA_KEY = re.compile(r"([^/]+)/\.metadata/metadata\.json")
 _SNAPSHOT_KEY = re.compile(r"([^/]+)/\.metadata/([0-9a-f]{6,64})\.json")
 _DOCUMENT_KEY = re.compile(r"([^/]+)/\.metadata/(metadata\.json|version_history\.json)")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SECOND = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_DATED_NAME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z|undated)_([0-9a-f]{6,64})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -185,6 +199,23 @@ def parse_table_link_name(file_name: str) -> str | None:
 def parse_as_of_name(name: str) -> When | None:
     """The moment that a name in a project's directory stands for, or None."""
     return parse_when(name.removeprefix("@")) if name.startswith("@") else None
+
+
+def dated_name(time_ns: int, version: str) -> str:
+    """How a version is called among all of its artifact: `2026-01-28T101500Z_8a3b21cc`, in the order of time.
+
+    `version` may be a prefix; a time of 0 is one that nobody knows. Names hold no `:`, which some programs take for a
+    drive or a protocol (design.md §2).
+    """
+    moment = (_EPOCH + timedelta(microseconds=time_ns // 1000)).replace(tzinfo=None, microsecond=0)
+    stamp = f"{moment.isoformat().replace(':', '')}Z" if time_ns else "undated"
+    return f"{stamp}_{check_sha(version)}"
+
+
+def parse_dated_name(name: str) -> str | None:
+    """The version prefix in such a name, or None."""
+    found = _DATED_NAME.fullmatch(name)
+    return found[2] if found else None
 
 
 def xattr_name(field: str) -> str:

@@ -15,21 +15,27 @@ from datomfs.layout import (
     When,
     artifact_prefix,
     check_key,
+    dated_name,
     history_key,
     history_path,
     metadata_key,
     metadata_path,
     parse_as_of_name,
+    parse_dated_name,
     parse_metadata_key,
     parse_selection,
     parse_table_link_name,
     parse_target,
+    parse_version_directory_name,
     parse_version_file_name,
     parse_when,
+    parse_xattr_name,
     payload_key,
+    set_payload_key,
     short_version,
     snapshot_key,
     table_link_name,
+    version_directory_name,
     version_file_name,
     xattr_name,
 )
@@ -47,6 +53,7 @@ def test_keys_and_paths_are_those_of_the_format() -> None:
     assert "dm/.metadata/version_history.json" == history_key("dm")
     assert f"dm/.metadata/{V}.json" == snapshot_key("dm", V)
     assert f"dm/{D}.parquet" == payload_key("dm", D)
+    assert f"dm/{D}.json" == set_payload_key("dm", D)
     assert "dm/metadata.json" == metadata_path("dm")
     assert "dm/version_history.json" == history_path("dm")
 
@@ -56,7 +63,7 @@ def test_no_key_or_path_is_built_of_a_bad_name(name: str) -> None:
     for build in (artifact_prefix, metadata_key, history_key, metadata_path, history_path):
         with pytest.raises(InvalidName):
             build(name)
-    for build_with_sha in (snapshot_key, payload_key):
+    for build_with_sha in (snapshot_key, payload_key, set_payload_key):
         with pytest.raises(InvalidName):
             build_with_sha(name, D)
 
@@ -308,3 +315,44 @@ def test_a_day_ends_with_its_last_second(day: date, at: time) -> None:
     assert second is not None
     assert second.time_ns <= whole.time_ns
     assert (second.time_ns == whole.time_ns) is (at.replace(microsecond=0) == time(23, 59, 59))
+
+
+# -- names of sets, documents and attributes -----------------------------------------------------------------------
+
+
+@given(SHAS)
+def test_the_directory_of_a_version_is_read_as_it_is_built(sha: str) -> None:
+    assert sha == parse_version_directory_name(version_directory_name(sha))
+
+
+@pytest.mark.parametrize("name", ["", "@", "abcdef", "@abcde", "@ABCDEF", "@abcdef.parquet", "@@abcdef", "@abcdef/"])
+def test_what_is_no_directory_of_a_version_is_none(name: str) -> None:
+    assert parse_version_directory_name(name) is None
+
+
+@given(st.integers(-(10**19), 2 * 10**20), SHAS)
+def test_a_dated_name_is_read_as_it_is_built(time_ns: int, sha: str) -> None:
+    name = dated_name(time_ns, sha)
+    assert sha == parse_dated_name(name)
+    assert not set(":=*?[") & set(name)
+
+
+def test_a_dated_name_has_the_second_of_its_version() -> None:
+    assert "2026-01-28T101500Z_8a3b21cc" == dated_name(1769595300 * 10**9, "8a3b21cc")
+    assert "1900-01-01T000000Z_8a3b21cc" == dated_name(-2208988800 * 10**9, "8a3b21cc")
+    assert "undated_8a3b21cc" == dated_name(0, "8a3b21cc")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "8a3b21cc", "_8a3b21cc", "2026-01-28T101500Z_8a3b2", "2026-01-28T101500Z_8A3B21CC", "2026-01-28_8a3b21cc",
+     "2026-01-28T10:15:00Z_8a3b21cc", "undated_8a3b21cc.parquet"],
+)  # fmt: skip
+def test_what_is_no_dated_name_is_none(name: str) -> None:
+    assert parse_dated_name(name) is None
+
+
+def test_an_attribute_is_read_as_it_is_named() -> None:
+    assert "member.dm.parquet" == parse_xattr_name(xattr_name("member.dm.parquet"))
+    for foreign in ("user.verified", "datom.verified", "security.selinux", ""):
+        assert parse_xattr_name(foreign) is None

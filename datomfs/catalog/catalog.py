@@ -202,7 +202,22 @@ class Catalog:
 
     def read_snapshot(self, version: TableVersion) -> Metadata | None:
         """The metadata document of one version, or None: stores of older writers may lack it."""
-        key = snapshot_key(version.table, version.version)
+        return self._find_snapshot(version.table, version.version)
+
+    def find_metadata(self, name: str, version: str) -> Metadata | None:
+        """The metadata document of a version, 64 digits, of a table or a set, or None.
+
+        Where older writers left no snapshot the current document stands for its own version. Raises TableNotFound,
+        RecordedMissing.
+        """
+        snapshot = self._find_snapshot(name, version)
+        if snapshot is not None:
+            return snapshot
+        current = self.read_metadata(name)
+        return current if metadata_sha(current.document) == version else None
+
+    def _find_snapshot(self, name: str, version: str) -> Metadata | None:
+        key = snapshot_key(name, version)
         try:
             return parse_metadata(self.documents.get(key), self._where(key))
         except ObjectMissing:

@@ -36,11 +36,16 @@ def recorded_sha(version: TableVersion) -> str:
     return version.entry.document_sha
 
 
-def check_payload(version: TableVersion, data: bytes) -> SetContent:
-    """What the payload of a version holds: hashed first, then parsed. Raises PayloadMismatch, DocumentInvalid."""
+def check_bytes(version: TableVersion, data: bytes) -> None:
+    """Raise PayloadMismatch where the payload of a version is not the recorded one."""
     expected, actual = recorded_sha(version), hashlib.sha256(data).hexdigest()
     if expected != actual:
         raise PayloadMismatch(_where(version), expected, actual)
+
+
+def check_payload(version: TableVersion, data: bytes) -> SetContent:
+    """What the payload of a version holds: hashed first, then parsed. Raises PayloadMismatch, DocumentInvalid."""
+    check_bytes(version, data)
     return parse_set(data, _where(version))
 
 

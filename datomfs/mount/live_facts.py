@@ -14,7 +14,6 @@ from cachetools import LRUCache
 
 from datomfs.catalog.catalog import Catalog, TableVersion
 from datomfs.catalog.portfolio import Portfolio
-from datomfs.identity.metadata import metadata_sha
 from datomfs.layout import payload_key
 from datomfs.model.metadata import Metadata
 from datomfs.model.timestamps import render_timestamp
@@ -66,10 +65,11 @@ class LiveFacts:
         found = self._find_version(project, name, version)
         if found is None:
             return {}
+        catalog, _ = found
         key = (project, name, version)
 
         async def read(_: Progress) -> Mapping[str, str]:
-            metadata = await self._work.in_thread(_read_metadata, *found)
+            metadata = await self._work.in_thread(catalog.find_metadata, name, version)
             if metadata is None:
                 return {}
             return self._snapshots.setdefault(key, _described(metadata))
@@ -112,15 +112,6 @@ def _recorded(catalog: Catalog, found: TableVersion) -> Mapping[str, str]:
         "source": catalog.documents.source,
     }
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _read_metadata(catalog: Catalog, version: TableVersion) -> Metadata | None:
-    """The snapshot of a version; where older writers left none, the current metadata, if it is of that version."""
-    snapshot = catalog.read_snapshot(version)
-    if snapshot is not None:
-        return snapshot
-    current = catalog.read_metadata(version.table)
-    return current if metadata_sha(current.document) == version.version else None
 
 
 def _described(metadata: Metadata) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from datomfs.cache.proof import OnProgress, Recorded
 from datomfs.cache.reader import PayloadReader
 from datomfs.catalog.catalog import Catalog, TableVersion
 from datomfs.catalog.portfolio import Portfolio
-from datomfs.catalog.sets import SetVersions, check_payload, check_size, read_set_versions, recorded_sha
+from datomfs.catalog.sets import SetVersions, check_bytes, check_payload, check_size, read_set_versions, recorded_sha
 from datomfs.errors import RecordedMissing
 from datomfs.model.sets import SetContent
 from datomfs.mount.single_flight import Progress
@@ -68,6 +68,10 @@ class LiveSets:
         known = self._states.known((project, name))
         return known.view if known else None
 
+    def expire(self) -> None:
+        """Have the versions of sets be read again the next time they are asked for; what one holds never changes."""
+        self._states.expire_all()
+
     def find_version(self, project: str, name: str, version: str) -> tuple[Catalog, TableVersion] | None:
         """What the history in memory says of a version, or None."""
         state = self._states.known((project, name))
@@ -81,11 +85,21 @@ class LiveSets:
         state = await self._state(project, name, fresh=False)
 
         async def read(progress: Progress) -> SetContent:
-            content, size = await self._work.in_reading_thread(_read, self._reader, state, version, progress.report)
-            self._contents[project, name, version] = _Known(content, size)
+            data = await self._work.in_reading_thread(_read, self._reader, state, version, progress.report)
+            content = await self._work.in_thread(check_payload, state.versions.resolve(version), data)
+            self._contents[project, name, version] = _Known(content, len(data))
             return content
 
         return await self._work.once(("set", project, name, version), read, f"{project}/{name}@{version[:8]}")
+
+    async def payload(self, project: str, name: str, version: str) -> bytes:
+        """The bytes of a version as they are stored, proven. Raises what `content` raises."""
+        state = await self._state(project, name, fresh=False)
+
+        async def read(progress: Progress) -> bytes:
+            return await self._work.in_reading_thread(_read, self._reader, state, version, progress.report)
+
+        return await self._work.once(("set bytes", project, name, version), read, f"{project}/{name}@{version[:8]}")
 
     def known_content(self, project: str, name: str, version: str) -> SetContent | None:
         """What a version holds, if it is in memory."""
@@ -112,7 +126,7 @@ def _read_state(portfolio: Portfolio, project: str, name: str) -> _SetState:
     return _SetState(catalog, table_view(versions, payloads), versions, payloads)
 
 
-def _read(reader: PayloadReader, state: _SetState, version: str, on_progress: OnProgress) -> tuple[SetContent, int]:
+def _read(reader: PayloadReader, state: _SetState, version: str, on_progress: OnProgress) -> bytes:
     found = state.versions.resolve(version)
     info = state.payloads.get(found.key)
     if info is None:
@@ -124,4 +138,5 @@ def _read(reader: PayloadReader, state: _SetState, version: str, on_progress: On
         data = bytes(payload.read(0, payload.size, on_progress))
     finally:
         payload.close()
-    return check_payload(found, data), len(data)
+    check_bytes(found, data)
+    return data

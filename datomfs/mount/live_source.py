@@ -27,6 +27,7 @@ from datomfs.layout import payload_key
 from datomfs.model.manifest import Manifest
 from datomfs.model.timestamps import parse_timestamp_ns
 from datomfs.mount.activity import Activity
+from datomfs.mount.live_documents import LiveDocuments
 from datomfs.mount.live_facts import LiveFacts
 from datomfs.mount.live_sets import LiveSets
 from datomfs.mount.moments import Moments
@@ -128,6 +129,7 @@ class LiveSource:
         self._version_counts: dict[str, int] = {}
         self._refreshed_s: dict[str, float] = {}
         self.sets = LiveSets(portfolio, reader, self._work, refresh_s=refresh_s)
+        self.documents = LiveDocuments(portfolio, self._work, self, self._payloads, refresh_s=refresh_s)
         self.facts = LiveFacts(portfolio, self._work, self.find_version, self._projects, self.project)
 
     # -- what moved ------------------------------------------------------------------------------------------------
@@ -141,6 +143,8 @@ class LiveSource:
         for views in (self._names, self._projects, self._tables, self._listings):
             views.expire_all()
         self._moments.expire_all()
+        self.sets.expire()
+        self.documents.expire()
 
     @property
     def known_projects(self) -> Sequence[str]:

@@ -1,25 +1,62 @@
-"""Payloads that programs have open: one file for all handles of a version, and the threads that wait for its bytes."""
+"""Files that programs have open: one for all handles of a version, and the threads that wait for its bytes."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Protocol
 
 from datomfs.cache.blocks import Bytes
-from datomfs.cache.proof import Recorded
-from datomfs.cache.reader import Payload, PayloadReader
+from datomfs.cache.proof import OnProgress, Recorded
+from datomfs.cache.reader import PayloadReader
 from datomfs.mount.single_flight import Progress
 from datomfs.mount.work import Work
 from datomfs.store.base import ObjectInfo, ReadableStore
 from datomfs.vfs.source import Handle
 
 
+class Readable(Protocol):
+    """What is open: a payload of `cache.reader`, or a document in memory."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read_nowait(self, offset: int, length: int) -> Bytes | None: ...
+
+    def read(self, offset: int, length: int, on_progress: OnProgress) -> Bytes: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Bytes in memory, as they were when a file was opened."""
+
+    body: bytes
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self.body)
+
+    def read_nowait(self, offset: int, length: int) -> bytes:
+        """Up to `length` of them from `offset`, fewer only at the end."""
+        return self.body[offset : offset + length]
+
+    def read(self, offset: int, length: int, on_progress: OnProgress) -> bytes:
+        """The same."""
+        return self.read_nowait(offset, length)
+
+    def close(self) -> None:
+        """They go with their last user."""
+
+
 @dataclass(slots=True)
 class _Shared:
-    """An open payload, and how many use it: handles, reads, and at first who opened it. The last to leave closes it."""
+    """What is open, and how many use it: handles, reads, and at first who opened it. The last to leave closes it."""
 
-    payload: Payload
+    payload: Readable
     what: str
     users: int = 1
 
@@ -53,6 +90,13 @@ class OpenPayloads:
             return _Shared(payload, what)
 
         shared = await self._work.once(("open", key), prove, what, claim=_Shared.take, settle=_Shared.leave)
+        return self._add(shared)
+
+    def open_snapshot(self, body: bytes, what: str) -> Handle:
+        """Bytes to be read as a file, whatever becomes of the document they came from."""
+        return self._add(_Shared(Snapshot(body), what))
+
+    def _add(self, shared: _Shared) -> Handle:
         handle = Handle(next(self._numbers))
         self._handles[handle] = shared
         return handle

@@ -137,6 +137,9 @@ class DatomOperations(pyfuse3.Operations):
 
     @_answered
     async def open(self, inode: pyfuse3.InodeT, flags: pyfuse3.FlagT, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
+        if self._tree.is_document(inode):
+            # Its size may have changed since the kernel was told: what is read is what this handle has, to its end.
+            return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(await self._tree.open(inode)), direct_io=True)
         # A pin's bytes never change, so what the page cache has of it stays good from one open to the next: unless they
         # were served on the word of a store, and turned out not to be the recorded ones.
         keep_cache = not self._tree.has_failed(inode)

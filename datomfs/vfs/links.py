@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datomfs.layout import SHORT_VERSION_DIGITS, version_directory_name, version_file_name
-from datomfs.model.sets import MemberId
-from datomfs.vfs.nodes import AsOfLink, Link, MemberLink, TableLink
+from datomfs.vfs.nodes import AsOfLink, Link, MemberLink, TableLink, VersionLink
 from datomfs.vfs.project_room import ProjectRoom
 from datomfs.vfs.source import Source
 
@@ -26,15 +25,18 @@ class Links:
                 return self._projects.target(link)
             case MemberLink(directory, _, member):
                 up = "../.." if member.project == directory.project else f"../../../{member.project}"
-                return f"{up}/{member.name}/{self._pin(member)}"
+                pin = self._pin(member.project, member.name, member.version, is_table=member.kind == "table")
+                return f"{up}/{member.name}/{pin}"
+            case VersionLink(project, artifact, is_set, version):
+                return f"../../../{artifact}/{self._pin(project, artifact, version, is_table=not is_set)}"
             case AsOfLink(directory, table, version):
-                return f"../{table}/{self._pin(MemberId(directory.project, table, 'table', version))}"
+                return f"../{table}/{self._pin(directory.project, table, version, is_table=True)}"
 
-    def _pin(self, member: MemberId) -> str:
-        """The name of a member's version in the directory of its artifact."""
-        if member.kind == "table":
-            known = self._source.known_table(member.project, member.name)
+    def _pin(self, project: str, artifact: str, version: str, *, is_table: bool) -> str:
+        """The name of a version in the directory of its artifact."""
+        if is_table:
+            known = self._source.known_table(project, artifact)
         else:
-            known = self._source.sets.known_view(member.project, member.name)
-        digits = known.short(member.version) if known else member.version[:SHORT_VERSION_DIGITS]
-        return version_file_name(digits) if member.kind == "table" else version_directory_name(digits)
+            known = self._source.sets.known_view(project, artifact)
+        digits = known.short(version) if known else version[:SHORT_VERSION_DIGITS]
+        return version_file_name(digits) if is_table else version_directory_name(digits)

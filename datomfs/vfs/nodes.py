@@ -109,9 +109,54 @@ class MemberLink:
     member: MemberId
 
 
-Link = TableLink | MemberLink | AsOfLink
-Directory = Root | ProjectDir | TableDir | SetDir | SetVersionDir | AsOfDir
-Node = Directory | Link | PayloadFile
+@dataclass(frozen=True, slots=True)
+class DocumentsDir:
+    """`.datom`: the documents of a project, and a directory for those of each table and set."""
+
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactDocumentsDir:
+    """The documents of a table or a set."""
+
+    project: str
+    artifact: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsDir:
+    """All versions of a table or a set, as links with dates in their names."""
+
+    project: str
+    artifact: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLink:
+    """One of them; its time is that of the version."""
+
+    project: str
+    artifact: str
+    is_set: bool
+    version: str
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFile:
+    """A document of a project, or of one of its tables and sets: a file whose content may change."""
+
+    project: str
+    artifact: str | None
+    name: str
+
+
+Link = TableLink | MemberLink | VersionLink | AsOfLink
+Directory = (
+    Root | ProjectDir | TableDir | SetDir | SetVersionDir | DocumentsDir | ArtifactDocumentsDir | VersionsDir | AsOfDir
+)
+Node = Directory | Link | PayloadFile | DocumentFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +198,16 @@ def inode_of(node: Node) -> int:
             parts = ("set", project, name, version)
         case MemberLink(SetVersionDir(project, set_name, version), name):
             parts = ("member", project, set_name, version, name)
+        case DocumentsDir(project):
+            parts = ("documents", project)
+        case ArtifactDocumentsDir(project, artifact):
+            parts = ("documents", project, artifact)
+        case VersionsDir(project, artifact):
+            parts = ("versions", project, artifact)
+        case VersionLink(project, artifact, _, version):
+            parts = ("version", project, artifact, version)
+        case DocumentFile(project, artifact, name):
+            parts = ("document", project, artifact or "", name)
     digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest()
     return max(_FIRST_FREE_INODE, int.from_bytes(digest) >> (64 - _INODE_BITS))
 
@@ -160,9 +215,9 @@ def inode_of(node: Node) -> int:
 def mode_of(node: Node) -> int:
     """Type and permissions: directories 0555, files 0444, links as links are."""
     match node:
-        case PayloadFile():
+        case PayloadFile() | DocumentFile():
             return stat.S_IFREG | 0o444
-        case TableLink() | MemberLink() | AsOfLink():
+        case TableLink() | MemberLink() | VersionLink() | AsOfLink():
             return stat.S_IFLNK | 0o777
         case _:
             return stat.S_IFDIR | 0o555

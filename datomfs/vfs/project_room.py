@@ -5,9 +5,15 @@ from __future__ import annotations
 from operator import itemgetter
 
 from datomfs.errors import ProjectNotFound, TableNotFound
-from datomfs.layout import SHORT_VERSION_DIGITS, parse_table_link_name, table_link_name, version_file_name
+from datomfs.layout import (
+    DOCUMENTS_DIRECTORY,
+    SHORT_VERSION_DIGITS,
+    parse_table_link_name,
+    table_link_name,
+    version_file_name,
+)
 from datomfs.vfs.as_of_room import AsOfRoom
-from datomfs.vfs.nodes import Node, ProjectDir, Root, SetDir, TableDir, TableLink
+from datomfs.vfs.nodes import DocumentsDir, Node, ProjectDir, Root, SetDir, TableDir, TableLink
 from datomfs.vfs.room import Entries, Listings
 from datomfs.vfs.source import Current, ProjectView, Source
 
@@ -36,7 +42,7 @@ class ProjectRoom:
         self._listings: Listings[ProjectDir] = Listings()
 
     async def find(self, directory: ProjectDir, name: str) -> Node | None:
-        """A table, as a directory or as the link to its current version, a set, or the project as of a moment."""
+        """A table, as directory or link, a set, the documents, or the project as of a moment."""
         if name.startswith("@"):
             return self._moments.find_directory(directory.project, name) if self._moments else None
         view = await self._source.project(directory.project)
@@ -44,6 +50,8 @@ class ProjectRoom:
             return TableDir(directory.project, name)
         if name in view.sets:
             return SetDir(directory.project, name)
+        if name == DOCUMENTS_DIRECTORY:
+            return DocumentsDir(directory.project)
         table = parse_table_link_name(name)
         return TableLink(directory.project, table) if table is not None and table in view.tables else None
 

@@ -15,6 +15,7 @@ from datomfs.errors import DatomfsError, VersionAmbiguous, VersionNotFound
 from datomfs.layout import short_version
 
 if TYPE_CHECKING:
+    from datomfs.vfs.document_source import DocumentSource
     from datomfs.vfs.fact_source import FactSource
     from datomfs.vfs.set_source import SetSource
 
@@ -134,6 +135,11 @@ class Source(Protocol):
     @property
     def sets(self) -> SetSource:
         """Who tells of sets."""
+        ...
+
+    @property
+    def documents(self) -> DocumentSource:
+        """Who has the documents themselves."""
         ...
 
     @property

@@ -14,13 +14,17 @@ from typing import Any, cast
 from datomfs.errors import NotFound, PayloadResized
 from datomfs.vfs.as_of_room import AsOfRoom
 from datomfs.vfs.attributes import Attributes
+from datomfs.vfs.documents_room import ArtifactDocumentsRoom, DocumentsRoom, VersionsRoom
 from datomfs.vfs.links import Links
 from datomfs.vfs.nodes import (
     ROOT_INODE,
+    ArtifactDocumentsDir,
     AsOfDir,
     AsOfLink,
     Attrs,
     Directory,
+    DocumentFile,
+    DocumentsDir,
     Link,
     MemberLink,
     Node,
@@ -31,6 +35,8 @@ from datomfs.vfs.nodes import (
     SetVersionDir,
     TableDir,
     TableLink,
+    VersionLink,
+    VersionsDir,
     inode_of,
     mode_of,
 )
@@ -45,6 +51,19 @@ log = logging.getLogger(__name__)
 _SECOND_NS = 1_000_000_000
 PIN_TTL_S = 3600.0
 """For how long the kernel may believe what it was told of a pin: nothing about it ever changes."""
+
+
+_Moving = (
+    ProjectDir
+    | TableDir
+    | TableLink
+    | SetDir
+    | AsOfLink
+    | DocumentsDir
+    | ArtifactDocumentsDir
+    | VersionsDir
+    | VersionLink
+)
 
 
 class Tree:
@@ -70,6 +89,9 @@ class Tree:
             TableDir: TableRoom(source, list_versions=list_versions),
             SetDir: SetRoom(source.sets),
             SetVersionDir: set_versions,
+            DocumentsDir: DocumentsRoom(source),
+            ArtifactDocumentsDir: ArtifactDocumentsRoom(source),
+            VersionsDir: VersionsRoom(source),
             AsOfDir: self._moments,
         }
         self._nodes: dict[int, Node] = {ROOT_INODE: Root()}
@@ -106,11 +128,7 @@ class Tree:
 
     def moving_inodes(self, project: str) -> Sequence[int]:
         """What the kernel knows of a project apart from its pins."""
-        return [
-            inode
-            for inode, node in self._nodes.items()
-            if isinstance(node, ProjectDir | TableDir | TableLink | SetDir | AsOfLink) and node.project == project
-        ]
+        return [inode for inode, node in self._nodes.items() if isinstance(node, _Moving) and node.project == project]
 
     def getattr(self, inode: int) -> Attrs:
         """What a known inode looks like, as far as is known: asks nobody."""
@@ -147,13 +165,19 @@ class Tree:
         node = self._nodes[inode]
         return isinstance(node, PayloadFile) and self._source.has_failed(node.project, node.table, node.version)
 
+    def is_document(self, inode: int) -> bool:
+        """Whether a file is one whose content, and with it its size, may be another the next time it is opened."""
+        return isinstance(self._nodes[inode], DocumentFile)
+
     async def open(self, inode: int) -> Handle:
-        """A payload, proven. Raises IntegrityError, AccessError.
+        """A payload, proven, or a document as it is now. Raises IntegrityError, AccessError, DocumentError.
 
         PayloadResized says that the kernel has been told another size, as a listing may on a bad day of its store, and
         that another lookup tells it the right one.
         """
         node = self._nodes[inode]
+        if isinstance(node, DocumentFile):
+            return await self._source.documents.open(node)
         if not isinstance(node, PayloadFile):
             raise IsADirectoryError(inode)
         handle = await self._source.open(node.project, node.table, node.version)
@@ -187,12 +211,17 @@ class Tree:
         match node:
             case Root():
                 pass
-            case ProjectDir(project):
+            case ProjectDir(project) | DocumentsDir(project):
                 view = self._source.known_project(project)
                 # A project that nobody has looked into yet is dated like the mount, and only until it is.
                 believed_s = min(ttl_s, self._source.believed_s(project), self._source.believed_s(None))
                 time_ns, ttl_s = (view.time_ns, believed_s) if view else (time_ns, 0.0)
-            case TableDir(project, name) | SetDir(project, name):
+            case (
+                TableDir(project, name)
+                | SetDir(project, name)
+                | ArtifactDocumentsDir(project, name)
+                | VersionsDir(project, name)
+            ):
                 time_ns = self._projects.current(project, name).time_ns
                 ttl_s = min(ttl_s, self._source.believed_s(project))
             case TableLink(project, table):
@@ -201,6 +230,10 @@ class Tree:
                 size = len(self._links.target(node).encode())
             case SetVersionDir():
                 time_ns, ttl_s = node.time_ns, PIN_TTL_S
+            case VersionLink():
+                size, time_ns = len(self._links.target(node).encode()), node.time_ns
+            case DocumentFile():
+                size, time_ns, ttl_s = self._document(node)
             case MemberLink(directory):
                 size, time_ns = len(self._links.target(node).encode()), directory.time_ns
             case AsOfDir():
@@ -213,3 +246,9 @@ class Tree:
             case PayloadFile():
                 size, time_ns, ttl_s = self._sizes.get(inode_of(node), node.size), node.time_ns, PIN_TTL_S
         return Attrs(inode_of(node), mode_of(node), size, time_ns, ttl_s)
+
+    def _document(self, node: DocumentFile) -> tuple[int, int, float]:
+        """Size, time and time to live of a document: the kernel is to ask each time, because the size may change."""
+        view = self._source.known_project(node.project)
+        current = view.find(node.artifact) if view and node.artifact else view
+        return self._source.documents.known_size(node), current.time_ns if current else self._time_ns, 0.0

@@ -48,7 +48,8 @@ def test_odd_names_resolve(shown: Shown) -> None:
     [
         "STUDY_002", PROJECT.lower(), f"{PROJECT}/ex", f"{PROJECT}/DM", f"{PROJECT}/ex.parquet", f"{PROJECT}/dm.csv",
         f"{PROJECT}/dm/@ffffff.parquet", f"{PROJECT}/dm/@12345.parquet", f"{PROJECT}/dm/@FFFFFF.parquet",
-        f"{PROJECT}/dm/dm", f"{PROJECT}/dm/" + "x" * 255, f"{PROJECT}/.datom", ".git", f"{PROJECT}/dm/\u00fc",
+        f"{PROJECT}/dm/dm", f"{PROJECT}/dm/" + "x" * 255, f"{PROJECT}/.datom/ex", ".datom", ".git",
+        f"{PROJECT}/dm/\u00fc",
     ],
 )  # fmt: skip
 def test_what_does_not_exist_is_enoent(shown: Shown, name: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datomfs.errors import DatomfsError, ProjectNotFound, TableNotFound
 from datomfs.model.sets import SetContent
 from datomfs.vfs.fact_source import Facts
+from datomfs.vfs.nodes import DocumentFile
 from datomfs.vfs.source import Current, Handle, MomentView, ProjectView, Standing, TableView, VersionView
 
 
@@ -103,6 +104,41 @@ class FakeFacts:
 
 
 @dataclass
+class FakeDocuments:
+    """Implements `vfs.document_source.DocumentSource` over documents by (project, artifact or None, name).
+
+    A document whose value is an error raises it. Handles are shared with those of payloads.
+    """
+
+    content: dict[tuple[str, str | None, str], bytes | DatomfsError] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    opened: dict[Handle, bytes] = field(default_factory=dict)
+    _known: dict[DocumentFile, bytes] = field(default_factory=dict)
+
+    async def names(self, project: str) -> Sequence[str]:
+        return [name for owner, artifact, name in self.content if owner == project and artifact is None]
+
+    async def find(self, document: DocumentFile) -> bytes | None:
+        self.asked.append(document.name)
+        found = self.content.get((document.project, document.artifact, document.name))
+        if isinstance(found, DatomfsError):
+            raise found
+        if found is not None:
+            self._known[document] = found
+        return found
+
+    def known_size(self, document: DocumentFile) -> int:
+        return len(self._known.get(document, b""))
+
+    async def open(self, document: DocumentFile) -> Handle:
+        found = await self.find(document)
+        assert found is not None, "a document that does not exist was opened"
+        handle = Handle(1000 + len(self.opened))
+        self.opened[handle] = found
+        return handle
+
+
+@dataclass
 class FakeSource:
     """Implements `vfs.source.Source`. A project whose value is an error raises it.
 
@@ -120,6 +156,7 @@ class FakeSource:
     opened: dict[Handle, tuple[str, str, str]] = field(default_factory=dict)
     sets: FakeSets = field(default_factory=FakeSets)
     facts: FakeFacts = field(default_factory=FakeFacts)
+    documents: FakeDocuments = field(default_factory=FakeDocuments)
     _projects: dict[str, ProjectView] = field(default_factory=dict)
     _tables: dict[tuple[str, str], TableView] = field(default_factory=dict)
 
@@ -180,9 +217,12 @@ class FakeSource:
         return self._body(handle)[offset : offset + length]
 
     def close(self, handle: Handle) -> None:
-        del self.opened[handle]
+        if self.documents.opened.pop(handle, None) is None:
+            del self.opened[handle]
 
     def _body(self, handle: Handle) -> bytes:
+        if handle in self.documents.opened:
+            return self.documents.opened[handle]
         project, table, sha = self.opened[handle]
         return self._table(project, table).payloads[sha] or b""
 

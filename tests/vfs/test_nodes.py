@@ -8,8 +8,11 @@ import pytest
 
 from datomfs.model.sets import MemberId
 from datomfs.vfs.nodes import (
+    ArtifactDocumentsDir,
     AsOfDir,
     AsOfLink,
+    DocumentFile,
+    DocumentsDir,
     MemberLink,
     Node,
     PayloadFile,
@@ -19,6 +22,8 @@ from datomfs.vfs.nodes import (
     SetVersionDir,
     TableDir,
     TableLink,
+    VersionLink,
+    VersionsDir,
     inode_of,
     mode_of,
 )
@@ -38,6 +43,12 @@ GOLDEN: list[tuple[Node, int]] = [
     (TableDir("STUDY_001", "Name with (parens) - v2"), 3523375075125066539),
     (SetDir("STUDY_001", "liver-safety"), 5205384681472106059),
     (SET_VERSION, 22700486526934739),
+    (DocumentsDir("STUDY_001"), 6611562696473929296),
+    (ArtifactDocumentsDir("STUDY_001", "dm"), 190759911474681039),
+    (VersionsDir("STUDY_001", "dm"), 8855274763944244211),
+    (VersionLink("STUDY_001", "dm", False, VERSION, 1), 4318488444872524656),
+    (DocumentFile("STUDY_001", None, "ref.json"), 7386788638073063226),
+    (DocumentFile("STUDY_001", "dm", "history.csv"), 1349447811999283441),
     (MEMBER, 332905623832632141),
 ]
 """Written down once: a mount of any release on any machine shows these numbers."""
@@ -66,6 +77,8 @@ def test_different_things_have_different_inodes() -> None:
         AsOfLink(AsOfDir("P", "2026-03-31", 1), "ex", VERSION, 1),
         PayloadFile("P", "dm", VERSION, 1, 1), PayloadFile("P", "ex", VERSION, 1, 1),
         PayloadFile("Q", "dm", VERSION, 1, 1), PayloadFile("P", "dm", VERSION[:-1] + "1", 1, 1),
+        DocumentsDir("P"), ArtifactDocumentsDir("P", "dm"), VersionsDir("P", "dm"),
+        VersionLink("P", "dm", False, VERSION, 1), DocumentFile("P", None, "dm"), DocumentFile("P", "dm", "dm"),
         SetDir("P", "dm"), SetVersionDir("P", "dm", VERSION, 1), SetVersionDir("Q", "dm", VERSION, 1),
         MemberLink(SetVersionDir("P", "dm", VERSION, 1), "dm", MEMBER.member),
         MemberLink(SetVersionDir("P", "dm", VERSION, 1), "dm.parquet", MEMBER.member),
@@ -91,6 +104,11 @@ def test_inodes_fit_in_a_signed_number_and_never_are_the_root() -> None:
         (SetDir("P", "dm"), stat.S_IFDIR | 0o555),
         (SET_VERSION, stat.S_IFDIR | 0o555),
         (MEMBER, stat.S_IFLNK | 0o777),
+        (DocumentsDir("P"), stat.S_IFDIR | 0o555),
+        (ArtifactDocumentsDir("P", "dm"), stat.S_IFDIR | 0o555),
+        (VersionsDir("P", "dm"), stat.S_IFDIR | 0o555),
+        (VersionLink("P", "dm", True, VERSION, 1), stat.S_IFLNK | 0o777),
+        (DocumentFile("P", "dm", "history.csv"), stat.S_IFREG | 0o444),
     ],
 )
 def test_modes_let_everybody_read_and_nobody_write(node: Node, mode: int) -> None:
