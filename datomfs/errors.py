@@ -11,7 +11,7 @@
     │   ├── StoreError
     │   │   ├── ObjectMissing  ObjectChanged  ObjectExists  StoreMissing  StoreDenied  StoreUnreachable
     │   ├── RemoteUnreachable  RemoteDenied  PublishPending
-    │   └── FileUnwritable  NoSpace  CacheUnusable  CacheFull
+    │   └── FileUnwritable  PathUnreadable  NoSpace  CacheUnusable  CacheFull
     ├── IntegrityError                    5      the bytes are not the recorded ones: ask whoever keeps the store
     │   ├── PayloadMismatch  RecordedMissing  PayloadResized  PayloadForeign  CacheDamaged
     ├── DocumentError                     6      a document cannot be read by this release, or by anyone
@@ -22,7 +22,8 @@
     │   ├── NotAClone  CloneBusy  CloneDirty  CloneDiverged  CloneMismatch  RemoteRefused  WriteConflict
     │   └── DirectoryNotEmpty  RemoteNotEmpty  NamespaceOccupied
     └── MountError                        9      see the hint
-        ├── MountpointMissing  MountpointNotEmpty  MountpointBusy  NotMounted  UnmountBusy
+        ├── MountpointMissing  MountpointNotEmpty  MountpointBusy  NotMounted  NotInAMount
+        ├── UnmountBusy
         └── FuseMissing  MountExtraMissing  MountFailed  MountRefused  AllowOtherForbidden  MountUnreported
 
 Errors carry fields; their text is made here and nowhere else: `message` says what is wrong and where, `hint` the
@@ -368,6 +369,16 @@ class FileUnwritable(AccessError):
     reason: str
     message = "{path} cannot be written: {reason}"
     hint = "Mend that, or name another place, and repeat."
+
+
+@dataclass(eq=False)
+class PathUnreadable(AccessError):
+    """Something in a mount that the mount could not tell of."""
+
+    path: str
+    reason: str
+    message = "{path} cannot be looked at: {reason}"
+    hint = "The mount's log says why; `datomfs status` tells how the mount does."
 
 
 @dataclass(eq=False)
@@ -737,6 +748,15 @@ class NotMounted(MountError):
 
     path: str
     message = "no datomfs mount at {path}"
+
+
+@dataclass(eq=False)
+class NotInAMount(MountError):
+    """A path that lies in no datomfs mount."""
+
+    path: str
+    message = "{path} is in no datomfs mount"
+    hint = "Name a file or a folder in one; `datomfs status` lists yours."
 
 
 @dataclass(eq=False)

@@ -19,6 +19,7 @@ from datomfs import __version__
 from datomfs.cli.cache import cache
 from datomfs.cli.example import example
 from datomfs.cli.hash import hash_files
+from datomfs.cli.info import info
 from datomfs.cli.listing import ls
 from datomfs.cli.lock import lock
 from datomfs.cli.logs import log_to_stderr
@@ -49,10 +50,10 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     """Every version of every study table, as a file.
 
     \b
-    Read:   ls  history  show  resolve  get  lock  mount  unmount  refresh
+    Read:   ls  history  show  resolve  get  lock
+    Mount:  mount  unmount  info  refresh  status  service
     Cache:  cache status | warm | pin | unpin | verify | evict | clear
     Write:  init  clone  write  pull
-    Run:    status  service
     Try:    example  hash  config
 
     \b
@@ -63,8 +64,8 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
 
 
 for command in (
-    cache, clone, config, example, get, hash_files, history, init, lock, ls, mount, pull, refresh, resolve, service,
-    show, status, unmount, write,
+    cache, clone, config, example, get, hash_files, history, info, init, lock, ls, mount, pull, refresh, resolve,
+    service, show, status, unmount, write,
 ):  # fmt: skip
     cli.add_command(command)
 

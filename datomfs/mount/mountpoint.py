@@ -110,6 +110,13 @@ def find_fstype(mountpoint: Path) -> str | None:
     return _mounts().get(_real(mountpoint))
 
 
+def find_mountpoint(path: Path) -> Path | None:
+    """The datomfs mount that a path without symbolic links lies in, or None. Does not look at the path."""
+    mounts = _mounts()
+    nearest = next((place for place in (path, *path.parents) if place in mounts), None)
+    return nearest if nearest is not None and mounts[nearest] == FSTYPE else None
+
+
 def unmount(mountpoint: Path, *, lazy: bool) -> None:
     """Take a datomfs mount away and wait until its daemon is gone. Raises NotMounted, UnmountBusy, FuseMissing."""
     if find_fstype(mountpoint) != FSTYPE:

@@ -22,14 +22,14 @@ EXPECTED = {
     errno.EIO: {
         "InvalidName", "InvalidSha", "InvalidTarget", "InvalidKey", "ConfigInvalid",
         "ObjectMissing", "ObjectChanged", "ObjectExists", "StoreMissing", "StoreUnreachable",
-        "RemoteUnreachable", "RemoteDenied", "PublishPending", "NoSpace", "FileUnwritable",
+        "RemoteUnreachable", "RemoteDenied", "PublishPending", "NoSpace", "FileUnwritable", "PathUnreadable",
         "PayloadMismatch", "RecordedMissing", "PayloadForeign",
         "DocumentInvalid", "RefMissing", "SchemaUnsupported", "SchemaInvalid", "VocabularyUnknown", "WriterTooOld",
         "UnhashableColumns", "EmptyTable", "UnreadableFile", "SourceChanged",
         "NotAClone", "CloneBusy", "CloneDirty", "CloneDiverged", "CloneMismatch", "RemoteRefused", "WriteConflict",
         "DirectoryNotEmpty", "RemoteNotEmpty", "NamespaceOccupied",
-        "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "UnmountBusy", "MountRefused",
-        "FuseMissing", "MountExtraMissing", "MountFailed", "AllowOtherForbidden", "MountUnreported",
+        "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "NotInAMount", "UnmountBusy",
+        "MountRefused", "FuseMissing", "MountExtraMissing", "MountFailed", "AllowOtherForbidden", "MountUnreported",
         "CacheUnusable", "CacheFull", "CacheDamaged", "MomentNotOver",
     },
 }  # fmt: skip
