@@ -37,16 +37,19 @@ def is_journal(fd: int) -> bool:
 
 
 def log_to_stderr(level: int) -> None:
-    """Log our own messages from `level` on to standard error, and others' errors."""
-    handler = logging.StreamHandler(sys.stderr)
-    journal = is_journal(2)
-    handler.setFormatter(JournalFormatter("%(name)s: %(message)s") if journal else logging.Formatter(_FORMAT))
-    _install(handler)
+    """Log our own messages from `level` on to standard error, and others' errors.
+
+    Where somebody listens already (who runs the command line within a program), that is left as it is.
+    """
+    if not logging.getLogger().handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(JournalFormatter("%(name)s: %(message)s") if is_journal(2) else logging.Formatter(_FORMAT))
+        _install(handler)
     logging.getLogger("datomfs").setLevel(level)
 
 
 def log_to_file(path: Path) -> None:
-    """Log to a file instead, opened anew when logrotate has moved it. Raises FileUnwritable."""
+    """Log to a file and nowhere else, opened anew when logrotate has moved it. Raises FileUnwritable."""
     check_log_file(path)
     handler = WatchedFileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(_FORMAT))
@@ -65,8 +68,7 @@ def check_log_file(path: Path) -> None:
 def _install(handler: logging.Handler) -> None:
     root = logging.getLogger()
     for other in root.handlers[:]:
-        if type(other) in (logging.StreamHandler, WatchedFileHandler):  # ours; a test's own keep listening
-            root.removeHandler(other)
-            other.close()
+        root.removeHandler(other)
+        other.close()
     root.addHandler(handler)
     root.setLevel(logging.ERROR)

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -109,7 +110,8 @@ def serve(
     finally:
         for path in (watched.state, watched.metrics):
             if path is not None:
-                path.unlink(missing_ok=True)  # what is not mounted has no numbers
+                with suppress(OSError):
+                    path.unlink()  # what is not mounted has no numbers
 
 
 async def _obey(signals: AsyncIterator[int], serving: trio.Nursery, control: Control) -> None:
