@@ -14,7 +14,7 @@ import logging
 import os
 import stat
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import pyfuse3
 
@@ -38,30 +38,33 @@ _NAME_LIMIT = 255
 _QUIET = frozenset({errno.ENOENT, errno.ENODATA, errno.EOPNOTSUPP})  # every program probes for what is not there
 
 
-def _answered(handler: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+def _answered(
+    handler: Callable[Concatenate[DatomOperations, P], Awaitable[R]],
+) -> Callable[Concatenate[DatomOperations, P], Coroutine[Any, Any, R]]:
     """The handler with every error as FUSEError, logged once: operation, arguments, errno, cause."""
 
+    name = handler.__name__
+
     @functools.wraps(handler)
-    async def answer(*args: P.args, **kwargs: P.kwargs) -> R:
-        tally = cast("DatomOperations", args[0]).tally
-        tally.requests[handler.__name__] += 1
+    async def answer(self: DatomOperations, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self.tally.requests[name] += 1
         try:
-            return await handler(*args, **kwargs)
+            return await handler(self, *args, **kwargs)
         except DatomfsError as error:
             number = errno_of(error)
-            tally.errors[errno.errorcode[number]] += 1
+            self.tally.errors[errno.errorcode[number]] += 1
             level = logging.DEBUG if number in _QUIET else logging.ERROR
-            log.log(level, "%s%s: %s: %s", handler.__name__, args[1:3], errno.errorcode[number], error.what)
+            log.log(level, "%s%s: %s: %s", name, args[:2], errno.errorcode[number], error.what)
             raise pyfuse3.FUSEError(number) from error
         except OSError as error:
             number = errno_of(error)
-            tally.errors[errno.errorcode[number]] += 1
-            log.error("%s%s: %s: %s", handler.__name__, args[1:3], errno.errorcode[number], error)  # noqa: TRY400
+            self.tally.errors[errno.errorcode[number]] += 1
+            log.error("%s%s: %s: %s", name, args[:2], errno.errorcode[number], error)  # noqa: TRY400
             raise pyfuse3.FUSEError(number) from error
         except Exception as error:
             number = errno_of(error)
-            tally.errors[errno.errorcode[number]] += 1
-            log.exception("%s%s failed", handler.__name__, args[1:3])
+            self.tally.errors[errno.errorcode[number]] += 1
+            log.exception("%s%s failed", name, args[:2])
             raise pyfuse3.FUSEError(number) from error
 
     return answer
