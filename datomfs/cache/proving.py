@@ -11,7 +11,9 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 _GET = 8 << 20
 _WINDOW = 8 * _GET
 _NICENESS = 10
+_LOOK_S = 1.0
+"""How often who waits for another reader's proof looks how far that is."""
 
 
 class Verify(StrEnum):
@@ -56,6 +60,7 @@ class Proving:
         self._prover = prover
         self._lock = Lock()
         self._is_queued = False
+        self._step_count = 0
         payload.open_gate = self.open_gate
         payload.prove = self.prove
         payload.renew = self.renew
@@ -82,7 +87,7 @@ class Proving:
     def open_gate(self, on_progress: OnProgress) -> None:
         """Prove the payload now, if it is not. Raises PayloadMismatch and the errors of the store."""
         payload = self._payload
-        with self._lock:
+        with self._alone(on_progress):
             if payload.is_open:
                 return
             if payload.failure is not None:
@@ -116,9 +121,31 @@ class Proving:
         return True
 
     def renew(self) -> bool:
-        """The store has another object: whether it attests the same bytes, which are then read from there."""
+        """The store has another object, or the study has moved to another store: whether that is meant from now on.
+
+        One that attests the same bytes is read on at once. Of any other nothing is served before all has been hashed:
+        the gate is closed, also where proof is deferred, for what is here is of two objects then. Where nothing was
+        recorded that could prove it, it is not meant. Raises PayloadMismatch, and the errors of the store.
+        """
+        payload = self._payload
         with self._lock:
-            return self._payload.verified in (Verified.ATTESTED, Verified.FULL) and self._reattest()
+            if payload.failure is not None or payload.verified is Verified.UNRECORDED:
+                return False
+            info = self._store.head(payload.info.key)
+            if info.etag == payload.etag:
+                return True  # another reader has been here
+            if payload.verified is not Verified.PENDING and self._reattest():
+                return True
+            is_known = payload.verified is not Verified.PENDING or self._recorded.parquet_sha is not None
+            if info.size != payload.size or not is_known:
+                return False
+            # What an older history records may be no proof of the bytes; here it has proven those that were meant.
+            self._recorded = replace(self._recorded, parquet_sha=self._recorded.sha256)
+            self._verify = Verify.STRICT
+            payload.is_open = payload.may_stream = payload.is_attested = False
+            payload.verified = Verified.PENDING
+            payload.info = info
+            return True
 
     def on_complete(self) -> None:
         """All of it is here: have it hashed, once, by whoever has time. Not if somebody is at it to open the gate."""
@@ -144,6 +171,19 @@ class Proving:
             self._is_queued = False
             self._payload.close()
 
+    @contextmanager
+    def _alone(self, on_progress: OnProgress) -> Iterator[None]:
+        """One proves at a time; who waits for him gets on as he does."""
+        seen = self._step_count
+        while not self._lock.acquire(timeout=_LOOK_S):
+            if self._step_count != seen:
+                seen = self._step_count
+                on_progress()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _hash_whole(self, on_progress: OnProgress) -> str:
         """The SHA-256 of all its bytes, brought as far as they are not here, in order."""
         payload, digest, brought = self._payload, hashlib.sha256(), 0
@@ -154,6 +194,7 @@ class Proving:
                 payload.bring([Range(brought, end)], Urgency.AHEAD)
                 brought = end
             digest.update(payload.fetch(start, min(start + PIECE, payload.size), on_progress))
+            self._step_count += 1
             on_progress()
         return digest.hexdigest()
 

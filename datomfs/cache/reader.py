@@ -32,6 +32,7 @@ from datomfs.cache.tally import Tally
 from datomfs.errors import (
     CacheFull,
     ObjectChanged,
+    ObjectMissing,
     PayloadMismatch,
     RecordedMissing,
     SourceChanged,
@@ -128,7 +129,15 @@ class PayloadReader:
         where = f"{info.key} in {store.url}"
         local = store.local_path(info.key)
         if local is not None:
-            return self._open_file(local, recorded, where, self._verify, on_progress)
+            try:
+                return self._open_file(local, recorded, where, self._verify, on_progress)
+            except RecordedMissing:
+                info = _look_again(store, info)  # a study that has moved is found where it is now
+                moved = store.local_path(info.key)
+                if moved == local:
+                    raise
+                if moved is not None:
+                    return self._open_file(moved, recorded, where, self._verify, on_progress)
         with self._alone(recorded.sha256):
             return (
                 self._open_shared(store, info)
@@ -439,6 +448,14 @@ class PayloadReader:
         if length > len(tail):
             tail = bytes(payload.fetch(size - length, size - len(tail), on_progress)) + tail
         return parquet_grid(size, tail[-length:]) or plain_grid(size)
+
+
+def _look_again(store: ReadableStore, info: ObjectInfo) -> ObjectInfo:
+    """The object as its store has it now. Raises RecordedMissing, and the store's errors."""
+    try:
+        return store.head(info.key)
+    except ObjectMissing as error:
+        raise RecordedMissing(f"{info.key} in {store.url}") from error
 
 
 def _planner(grid: Grid, blocks: Blocks) -> Planner:

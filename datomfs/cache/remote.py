@@ -25,6 +25,8 @@ from datomfs.store.base import ObjectInfo
 log = logging.getLogger(__name__)
 
 _GET = 8 << 20
+_RENEWALS = 3
+"""How often in one read the object may turn out to be another, before the reader gets an error."""
 _PROGRESS = 64 << 10
 """How much of a range must have come for its reader to wait on: of a few bytes at a time nobody is served."""
 
@@ -62,6 +64,8 @@ class _Delivery:
 
     def finish(self, position: int, error: DatomfsError | None) -> None:
         """No more comes."""
+        if self.etag != self.payload.etag:
+            error = None  # what became of an object that is meant no longer is nobody's concern
         self.payload.blocks.release(self.room)
         self.payload.ended(self.job, position, error)
 
@@ -88,7 +92,10 @@ class RemotePayload:
         self.prove: Callable[[OnProgress], None] = lambda on_progress: None
         """Brings and hashes all of it, whatever is known of it so far."""
         self.renew: Callable[[], bool] = lambda: False
-        """Called when the store has another object than was meant; whether it turned out to hold the same bytes."""
+        """Called when the store has another object than was meant: whether that is meant from now on.
+
+        Its bytes are given when they are proven: at once, or by closing the gate.
+        """
         self.on_complete: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
         self.on_unused: Callable[[], None] = lambda: None
@@ -140,17 +147,24 @@ class RemotePayload:
         end = min(offset + length, self.size)
         if offset >= end:
             return b""
+        renewals_left = _RENEWALS
         try:
             while True:
-                if not self.is_open:
-                    self.open_gate(on_progress)
-                    self._plan(offset, end)
-                data = self._read_open(offset, end, on_progress)
+                try:
+                    if not self.is_open:
+                        self.open_gate(on_progress)
+                        self._plan(offset, end)
+                    data = self._wait_for(offset, end, on_progress, lambda: self.is_open)
+                except ObjectChanged:
+                    renewals_left -= 1
+                    if renewals_left < 0 or not self.renew():
+                        raise
+                    continue
                 if self.failure is not None:
                     raise self.failure
                 if data is not None and self.is_open:
                     return data
-                # Bytes that were proven have rotted, and what is to come in their place has yet to be.
+                # Bytes that were proven have rotted, or lie elsewhere now, and what is to come has yet to be proven.
         except StoreDenied as error:
             raise StoreUnreachable(error.store, error.key, error.what) from error
 
@@ -215,8 +229,9 @@ class RemotePayload:
     def begin(self, job: Job) -> Delivery:
         """A range is about to come."""
         # Among bytes that are believed when they are next opened nothing may lie that is not proven as it comes.
+        etag = self.etag  # first: whoever means another object says before whether it is attested
         may_keep = self.is_attested or not self.blocks.is_believed
-        return _Delivery(self, job, self.etag, self.blocks.reserve(job.end - job.start) if may_keep else Room(0))
+        return _Delivery(self, job, etag, self.blocks.reserve(job.end - job.start) if may_keep else Room(0))
 
     def arrived(self, start: int, end: int) -> None:
         """Something of a range has come."""
@@ -267,15 +282,6 @@ class RemotePayload:
                 for job in self._jobs:
                     if job.urgency is not urgency and job.start < gap.end and gap.start < job.end:
                         self._fetcher.hurry(job)
-
-    def _read_open(self, start: int, end: int, on_progress: OnProgress) -> Bytes | None:
-        """A range of a payload whose gate is open; None where it was closed before all was here."""
-        try:
-            return self._wait_for(start, end, on_progress, lambda: self.is_open)
-        except ObjectChanged:
-            if not self.renew():
-                raise
-            return self._wait_for(start, end, on_progress, lambda: self.is_open)
 
     def _wait_for(self, start: int, end: int, on_progress: OnProgress, may_go_on: Callable[[], bool]) -> Bytes | None:
         waiter, lacking = _Waiter(start, end), end - start
