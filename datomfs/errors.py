@@ -13,7 +13,7 @@
     │   ├── RemoteUnreachable  RemoteDenied  PublishPending
     │   └── FileUnwritable  PathUnreadable  NoSpace  CacheUnusable  CacheFull
     ├── IntegrityError                    5      the bytes are not the recorded ones: ask whoever keeps the store
-    │   ├── PayloadMismatch  RecordedMissing  PayloadResized  PayloadForeign  CacheDamaged
+    │   ├── PayloadMismatch  RecordedMissing  PayloadResized  PayloadForeign  CacheDamaged  RoadsDiffer
     ├── DocumentError                     6      a document cannot be read by this release, or by anyone
     │   ├── DocumentInvalid  RefMissing  SchemaUnsupported  SchemaInvalid  VocabularyUnknown  WriterTooOld
     ├── DataRefused                       7      change the data, then write again
@@ -469,6 +469,19 @@ class CacheDamaged(IntegrityError):
     hint = (
         "What was damaged has been dropped, and is fetched again when it is read. If it happens again, mind the disk."
     )
+
+
+@dataclass(eq=False)
+class RoadsDiffer(IntegrityError):
+    """Projects of which git and the store tell differently."""
+
+    names: tuple[str, ...]
+    message = "git and the store do not tell the same of {listed}"
+    hint = "Each difference is told with what mends it. Readers see what their own road tells."
+
+    @property
+    def what(self) -> str:
+        return self.message.format(listed=", ".join(self.names))
 
 
 # -- documents -----------------------------------------------------------------------------------------------------

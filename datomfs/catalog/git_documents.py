@@ -91,19 +91,22 @@ class GitDocuments:
         Raises AccessError, and stays where it was. Until a first fetch has come through, what an earlier process has
         fetched is good enough: who begins while the remote is away is served, and told once.
         """
-        if self._is_fixed:
-            return
         try:
-            self._repository.fetch()
-            self._has_fetched = True
+            self.fetch()
         except AccessError as error:
             if self._has_fetched or self._repository.tip is None:
                 raise
             if not self._is_at_hand:
                 age_s = (time.time_ns() - self._repository.fetched_ns) // 1_000_000_000
                 log.warning("%s serves as it was %d s ago: %s", self._repository.url, age_s, error.what)
-        self._commit = self._repository.tip
-        self._is_at_hand = True
+            self._go()
+
+    def fetch(self) -> None:
+        """The same for who wants nothing older. Raises AccessError."""
+        if not self._is_fixed:
+            self._repository.fetch()
+            self._has_fetched = True
+            self._go()
 
     def get(self, key: str) -> bytes:
         """The file, or what the clone's history has of a snapshot. Raises ObjectMissing, and AccessError at first."""
@@ -126,6 +129,11 @@ class GitDocuments:
         past._commit = self._repository.tip_at(time_ns)
         past._is_at_hand = past._is_fixed = True
         return past
+
+    def _go(self) -> None:
+        """Be at the newest commit that is here."""
+        self._commit = self._repository.tip
+        self._is_at_hand = True
 
     def _at_hand(self) -> str | None:
         """The commit whose documents these are, once something has been fetched. Raises AccessError until then."""

@@ -17,6 +17,7 @@ import click
 
 from datomfs import __version__
 from datomfs.cli.cache import cache
+from datomfs.cli.doctor import doctor
 from datomfs.cli.example import example
 from datomfs.cli.hash import hash_files
 from datomfs.cli.info import info
@@ -54,7 +55,7 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     Mount:  mount  unmount  info  refresh  status  service
     Cache:  cache status | warm | pin | unpin | verify | evict | clear
     Write:  init  clone  write  pull
-    Try:    example  hash  config
+    Try:    example  hash  config  doctor
 
     \b
     Example: datomfs ls --store /data/study1 --project STUDY_001
@@ -64,8 +65,8 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
 
 
 for command in (
-    cache, clone, config, example, get, hash_files, history, info, init, lock, ls, mount, pull, refresh, resolve,
-    service, show, status, unmount, write,
+    cache, clone, config, doctor, example, get, hash_files, history, info, init, lock, ls, mount, pull, refresh,
+    resolve, service, show, status, unmount, write,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -30,7 +30,7 @@ EXPECTED = {
         "DirectoryNotEmpty", "RemoteNotEmpty", "NamespaceOccupied",
         "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "NotInAMount", "UnmountBusy",
         "MountRefused", "FuseMissing", "MountExtraMissing", "MountFailed", "AllowOtherForbidden", "MountUnreported",
-        "CacheUnusable", "CacheFull", "CacheDamaged", "MomentNotOver",
+        "CacheUnusable", "CacheFull", "CacheDamaged", "MomentNotOver", "RoadsDiffer",
     },
 }  # fmt: skip
 
