@@ -17,7 +17,7 @@ from contextlib import suppress
 import pyfuse3
 
 from datomfs.layout import table_link_name
-from datomfs.vfs.nodes import ROOT_INODE, DocumentsDir, ProjectDir, inode_of
+from datomfs.vfs.nodes import ROOT_INODE, ProjectDir, inode_of
 from datomfs.vfs.source import ProjectView
 from datomfs.vfs.tree import Tree
 
@@ -36,7 +36,6 @@ class KernelEntries:
         """A project has other tables or sets, or other versions of them are current."""
         tables, sets = before.tables.keys() - after.tables.keys(), before.sets.keys() - after.sets.keys()
         self._drop(inode_of(ProjectDir(project)), {*tables, *map(table_link_name, tables), *sets})
-        self._drop(inode_of(DocumentsDir(project)), {*tables, *sets})
         self._refresh(project)
 
     def table_changed(self, project: str) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datomfs.catalog import lineage
 from datomfs.catalog.catalog import Catalog
@@ -219,6 +221,45 @@ def test_metadata_of_no_parents_that_could_be_read_is_an_error(world: World) -> 
     broken = parse_metadata(json.dumps({"data_sha": Y, "parents": [1]}).encode(), "metadata")
     with pytest.raises(DocumentInvalid, match="the metadata of P/top@abababab"):
         Lineage(world.open).walk(Place("P", "top", "ab" * 32), broken)
+
+
+PLACES = [Place("P", table, f"{number:02x}" * 32) for number, table in enumerate("abcd")]
+TEXTS = st.sampled_from(["P", "Q", "a", "b", "c", "d", *(place.version for place in PLACES), "..", ""])
+RECORDS = st.recursive(
+    st.none() | st.integers() | TEXTS | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.fixed_dictionaries({}, optional={"source": TEXTS, "table": TEXTS, "version": TEXTS, "data_sha": inner})
+    ),
+    max_leaves=8,
+)
+GRAPHS = st.lists(
+    st.lists(st.sampled_from(PLACES), max_size=4).map(
+        lambda places: [{"source": each.project, "table": each.table, "version": each.version} for each in places]
+    )
+    | RECORDS,
+    min_size=4,
+    max_size=4,
+)
+
+
+@given(GRAPHS, RECORDS)
+def test_whatever_parents_say_a_walk_ends_with_each_version_once(graph: list[Any], sources: Any) -> None:
+    world = World({"P": Counted("P")})
+    put_json(world.stores["P"], MANIFEST_KEY, {"artifacts": {}})
+    for place, parents in zip(PLACES, graph, strict=True):
+        state = table_state(parents=parents, source_lineage=sources)
+        put_json(world.stores["P"], snapshot_key(place.table, place.version), state)
+    try:
+        document = world.walk(PLACES[0])
+    except DocumentInvalid:
+        return  # the version itself says what cannot be read
+    found = [(record["project"], record["table"], record["version"]) for record in document["versions"]]
+    assert tuple(PLACES[0]) == found[0]
+    assert len(found) == len(set(found))
+    for record in document["versions"]:
+        for parent in record["parents"]:
+            assert "note" in parent or (parent["project"], parent["table"], parent["version"]) in found
 
 
 @needs_r_stores

@@ -15,6 +15,7 @@ import pytest
 
 from datomfs.model.location import Location
 from datomfs.store.local import LocalStore
+from tests.builders import git, make_study, make_table
 from tests.kernel.conftest import Shown
 from tests.mounts import Mount, eventually, kernel_test, mounted, store_options, stored_in
 from tests.product import DM, DM_VERSION, PRODUCT, RAW, SET, SET_PAYLOAD, SET_VERSION, put_product, put_raw
@@ -150,6 +151,20 @@ def test_an_open_document_stays_and_the_name_shows_what_became_of_it(tmp_path: P
         assert path.stat().st_size == len(path.read_bytes())
 
 
+def test_an_open_document_is_read_to_its_end_though_the_name_has_become_shorter(tmp_path: Path) -> None:
+    stored = stored_in(tmp_path / "store")
+    stored.put("dm", *(b"%d" % number for number in range(50)))
+    with mounted(tmp_path, *store_options(stored), "--refresh", "0.2") as mount:
+        path = mount.project / ".datom" / "dm" / "version_history.json"
+        before = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            assert before[:10] == file.read(10)
+            del stored.tables["dm"]
+            stored.put("dm", b"one")
+            eventually(lambda: path.stat().st_size < len(before))
+            assert before[10:] == file.readall()
+
+
 def test_a_refresh_reaches_documents_and_what_has_gone_has_none(tmp_path: Path) -> None:
     stored = stored_in(tmp_path / "store")
     stored.put("dm", b"dm")
@@ -165,6 +180,25 @@ def test_a_refresh_reaches_documents_and_what_has_gone_has_none(tmp_path: Path) 
         assert new.version in (documents / "ex" / "history.csv").read_text()
         assert new.name in os.readlink(documents / "ex" / "versions" / os.listdir(documents / "ex" / "versions")[0])
         eventually(lambda: not os.path.lexists(documents / "dm"))
+
+
+def test_documents_from_git_are_those_of_its_newest_commit_and_say_so(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    old = study.write("dm", make_table(3)).version
+    study.write("dm", make_table(5))
+    options = ("--store", study.location.root, "--project", study.name, "--repo", study.remote)
+    with mounted(tmp_path, *options) as mount:
+        documents = mount.path / study.name / ".datom"
+        for path, shown in {
+            ".datom/manifest.json": "manifest.json",
+            "dm/metadata.json": "dm/metadata.json",
+            "dm/version_history.json": "dm/version_history.json",
+        }.items():
+            assert git(study.clone, "show", f"HEAD:{path}") == (documents / shown).read_text().removesuffix("\n")
+        pin = mount.path / study.name / "dm" / f"@{old[:8]}.parquet"
+        assert (b"git", b"3") == (os.getxattr(pin, "user.datom.source"), os.getxattr(pin, "user.datom.nrow"))
+        assert "user.datom.commit_sha" not in os.listxattr(pin)
+        assert b"git" == os.getxattr(mount.path / study.name, "user.datom.source")
 
 
 def test_a_broken_document_is_shown_as_it_is_and_what_is_made_of_it_is_eio(tmp_path: Path) -> None:

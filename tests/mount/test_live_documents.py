@@ -238,6 +238,20 @@ def test_documents_are_read_again_by_the_clock(run: Run) -> None:
     run(test)
 
 
+def test_what_moves_is_read_again_when_the_source_is_told_to(run: Run) -> None:
+    async def test(archive: Archive) -> None:
+        for count in (1, 2):
+            await archive.find(RAW, "dm", "metadata.json")
+            await archive.source.sets.view(PRODUCT, SET)
+            assert (count, count) == (
+                archive.raw.reads[metadata_key("dm")],
+                archive.product.reads[history_key(SET)],
+            )
+            archive.source.expire()
+
+    run(test)
+
+
 def test_an_open_document_is_one_state_of_it(run: Run) -> None:
     async def test(archive: Archive) -> None:
         document = DocumentFile(RAW, "dm", "metadata.json")

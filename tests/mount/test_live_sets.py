@@ -105,6 +105,9 @@ def test_versions_are_read_again_by_the_clock_or_when_somebody_looks_for_a_new_o
         shelf.clock.jump(REFRESH_S)
         await shelf.sets.view(PRODUCT, SET)
         assert 3 == shelf.store.reads[history_key(SET)]
+        shelf.sets.expire()
+        await shelf.sets.view(PRODUCT, SET)
+        assert 4 == shelf.store.reads[history_key(SET)]
 
     run(test)
 
@@ -123,9 +126,21 @@ def test_other_bytes_than_the_recorded_ones_are_never_believed(run: Callable[...
         for _ in range(2):
             with pytest.raises(PayloadMismatch):
                 await shelf.sets.content(PRODUCT, SET, SET_VERSION)
+            with pytest.raises(PayloadMismatch):
+                await shelf.sets.payload(PRODUCT, SET, SET_VERSION)
         assert shelf.sets.known_content(PRODUCT, SET, SET_VERSION) is None
 
     run(test, verify=verify)
+
+
+@pytest.mark.expected_warnings
+def test_bytes_are_given_proven_also_where_proof_is_deferred(run: Callable[..., None]) -> None:
+    async def test(shelf: Shelf) -> None:
+        put_other(shelf.store)
+        with pytest.raises(PayloadMismatch):
+            await shelf.sets.payload(PRODUCT, SET, SET_VERSION)
+
+    run(test, verify=Verify.DEFERRED)
 
 
 def test_a_set_without_a_recorded_hash_is_refused_and_not_even_read(run: Callable[[Test], None]) -> None:

@@ -24,6 +24,7 @@ def with_documents() -> FakeSource:
         ("STUDY_001", None, "ref.json"): b"{ref}",
         ("STUDY_001", None, "manifest.json"): b"{manifest}",
         HISTORY: b"version\r\n",
+        ("STUDY_001", "dm", "other.json"): b"not one of ours",
     }
     source.sets.content_of["STUDY_001", "safety"] = FakeSet(V1, {V1: SetContent({}, ())})
     return source
@@ -59,6 +60,7 @@ def test_what_exists_is_listed_and_nothing_is_read_for_it() -> None:
     [
         ("governance.json",), ("dispatch.json",), ("project.yaml",), ("ex",), ("dm.parquet",), ("history.csv",),
         ("..",), ("",),
+        ("dm", "other.json"),
         ("dm", "ref.json"), ("dm", "set.json"), ("dm", "metadata.json"), ("dm", "dm"), ("safety", "lineage.json"),
         ("dm", "versions", "x"), ("dm", "versions", "@111111aa.parquet"), ("versions",), (".datom",),
     ],
