@@ -160,7 +160,7 @@ class NotATable(NotFound):
     table: str
     kind: str
     message = "{project}/{table} is a {kind}, not a table"
-    hint = "`datomfs ls {project}` tells which are tables; other kinds are read with R's datom."
+    hint = "`datomfs ls {project}` tells which are tables; a set is a folder in a mount."
 
 
 @dataclass(eq=False)

@@ -26,7 +26,7 @@ class SetVersions(TableVersions):
 
 def read_set_versions(catalog: Catalog, name: str) -> SetVersions:
     """The versions of a set, of one document, for who knows that it is one. Raises RecordedMissing."""
-    return SetVersions(catalog.project, name, catalog.read_history(name))
+    return SetVersions(catalog.project, name, catalog.read_history(name).without_documents())
 
 
 def recorded_sha(version: TableVersion) -> str:

@@ -36,7 +36,8 @@ from datomfs.mount.work import Work
 from datomfs.vfs.nodes import DocumentFile
 from datomfs.vfs.source import Current, Handle, ProjectView
 
-_MOST_DOCUMENTS = 64
+_MOST_BYTES = 32 << 20
+"""How many bytes of documents, those looked at last, are kept for the next look."""
 _KEYS = {MANIFEST_FILE: MANIFEST_KEY, GOVERNANCE_FILE: GOVERNANCE_KEY}
 
 
@@ -61,7 +62,9 @@ class LiveDocuments:
         self._shown = shown
         self._files = files
         self._lineage = Lineage(portfolio.catalog)
-        self._documents: Views[DocumentFile, bytes | None] = Views(work, refresh_s=refresh_s, limit=_MOST_DOCUMENTS)
+        self._documents: Views[DocumentFile, bytes | None] = Views(
+            work, refresh_s=refresh_s, limit=_MOST_BYTES, weight=_weight
+        )
 
     async def names(self, project: str) -> Sequence[str]:
         """The project's own documents; one that cannot be read is among them, and who reads it is told why."""
@@ -142,6 +145,10 @@ class LiveDocuments:
         """The lineage of the current version, whose metadata is the current one where nothing else tells of it."""
         metadata = catalog.find_metadata(table, version) or catalog.read_metadata(table)
         return self._lineage.walk(Place(catalog.project, table, version), metadata)
+
+
+def _weight(content: bytes | None) -> int:
+    return 1024 + len(content or b"")  # what is not there is remembered, too
 
 
 def _recorded(catalog: Catalog, key: str) -> bytes:

@@ -28,7 +28,10 @@ from datomfs.vfs.source import TableView
 
 _FRESH_S = 1.0
 """How young a view must be to count as just read, when somebody asks for a version it does not have."""
-_MOST_SETS = 1_000
+_MOST_VERSIONS = 100_000
+"""Of how many versions the histories are kept, those of the sets that were looked at last."""
+_SET_WEIGHT = 20
+"""What a set costs beside its versions, in versions."""
 _MOST_BYTES = 16 << 20
 """How many bytes of payloads, those looked at last, are kept as what they say."""
 
@@ -56,7 +59,9 @@ class LiveSets:
         self._portfolio = portfolio
         self._reader = reader
         self._work = work
-        self._states: Views[tuple[str, str], _SetState] = Views(work, refresh_s=refresh_s, limit=_MOST_SETS)
+        self._states: Views[tuple[str, str], _SetState] = Views(
+            work, refresh_s=refresh_s, limit=_MOST_VERSIONS, weight=_weight
+        )
         self._contents: LRUCache[tuple[str, str, str], _Known] = LRUCache(_MOST_BYTES, lambda known: known.size)
 
     async def view(self, project: str, name: str, *, fresh: bool = False) -> TableView:
@@ -113,13 +118,19 @@ class LiveSets:
             self._states.expire(key)
 
         async def read() -> _SetState:
-            return await self._work.in_thread(_read_state, self._portfolio, project, name)
+            return await self._work.in_thread(_read_state, self._portfolio, project, name, fresh)
 
         return await self._states.get(key, read, f"{project}/{name}")
 
 
-def _read_state(portfolio: Portfolio, project: str, name: str) -> _SetState:
+def _weight(state: _SetState) -> int:
+    return _SET_WEIGHT + len(state.versions.history.entries) + len(state.payloads) // 4
+
+
+def _read_state(portfolio: Portfolio, project: str, name: str, fresh: bool) -> _SetState:
     catalog = portfolio.catalog(project)
+    if fresh:  # along git, what is newer than the last look is not here yet
+        catalog.documents.refresh()
     versions = read_set_versions(catalog, name)
     # Bytes come before the documents that name them: what is listed after the history was read has all of them.
     payloads = catalog.list_payloads(name)

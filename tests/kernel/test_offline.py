@@ -30,6 +30,7 @@ from tests.mounts import (
     stored_in,
 )
 from tests.portfolios import make_governance
+from tests.product import PRODUCT, SET, SET_VERSION, put_product
 from tests.s3_server import S3Server
 
 pytestmark = [*kernel_test, pytest.mark.s3]
@@ -99,6 +100,32 @@ def test_a_mount_starts_without_network_and_serves_what_an_earlier_one_knew(
         assert "EIO" == errno_of((mount.project / "ex.parquet").read_bytes)
         assert "ENOENT" == errno_of((mount.project / "ae.parquet").stat)
         assert f"project {PROJECT} is served as it was" in mount.log
+        assert "Traceback" not in mount.log
+
+
+def test_sets_documents_and_what_is_recorded_are_there_without_network_once_they_were_looked_at(
+    tmp_path: Path, s3_environment: S3Server, s3_bucket: str, proxy: FaultProxy, variables: Mapping[str, str]
+) -> None:
+    store = S3Store(Location("s3", s3_bucket), S3Settings(), boto3.Session())
+    put_product(store)
+    options = ("--store", store.url, "--project", PRODUCT)
+
+    def told(mount: Mount) -> list[object]:
+        directory = mount.path / PRODUCT / SET / f"@{SET_VERSION[:8]}"
+        documents = mount.path / PRODUCT / ".datom"
+        names = ("manifest.json", f"{SET}/metadata.json", f"{SET}/history.csv", f"{SET}/set.json")
+        return [
+            {name: os.readlink(directory / name) for name in os.listdir(directory)},
+            [(documents / name).read_bytes() for name in names],
+            os.listdir(documents / SET / "versions"),
+            {name: os.getxattr(directory, f"user.datom.{name}") for name in ("hash_algo", "author", "tags")},
+        ]
+
+    with mounted(tmp_path, *options, variables=variables) as mount:
+        online = told(mount)
+    with away(proxy), mounted(tmp_path, *options, variables=variables, complaints=True) as mount:
+        assert online == told(mount)
+        assert "EIO" == errno_of((mount.path / PRODUCT / ".datom" / "governance.json").read_bytes)
         assert "Traceback" not in mount.log
 
 
