@@ -13,7 +13,7 @@ from datomfs.cli.logs import check_log_file, log_to_file
 from datomfs.cli.output import SizeOption, emit_line
 from datomfs.cli.sources import Sources, lock_option, source_options
 from datomfs.cli.wiring import Session
-from datomfs.errors import MountExtraMissing
+from datomfs.errors import FileUnwritable, MountExtraMissing
 
 
 @click.command()
@@ -99,8 +99,7 @@ def mount(
         from datomfs.mount.reporter import Watched
     except ModuleNotFoundError as error:
         raise MountExtraMissing(str(error.name)) from error
-    pid_path.parent.mkdir(parents=True, exist_ok=True)
-    pid_path.write_text(str(os.getpid()), encoding="ascii")
+    _write_pid(pid_path)
     try:
         serve(
             mountpoint,
@@ -116,6 +115,15 @@ def mount(
         )
     finally:
         pid_path.unlink(missing_ok=True)
+
+
+def _write_pid(path: Path) -> None:
+    """Write our pid down. Raises FileUnwritable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(os.getpid()), encoding="ascii")
+    except OSError as error:
+        raise FileUnwritable(str(path), str(error.strerror)) from error
 
 
 def _begin_log(session: Session, path: Path | None) -> None:

@@ -67,7 +67,7 @@ def _is_news(last: Report, report: Report) -> bool:
 
 
 def put_file(path: Path, data: bytes, *, mode: int) -> None:
-    """Replace a file whole: whoever reads it sees the old bytes or the new ones. Raises OSError.
+    """Replace a file whole: whoever reads it sees the old bytes or the new ones. Raises OSError, also without a folder.
 
     It is not synced: after a power cut there is no daemon whose state anybody could want.
     """

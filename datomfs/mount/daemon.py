@@ -102,7 +102,6 @@ def serve(
                 nursery.cancel_scope.cancel()
 
     limit_arenas()
-    watched.state.parent.mkdir(parents=True, exist_ok=True)
     try:
         trio.run(run)
     except ExceptionGroup as group:
@@ -175,6 +174,7 @@ def _put_metrics(path: Path, report: Report) -> None:
 
 
 def _put_state(path: Path, report: Report) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     put_file(path, render_report(report), mode=0o600)
 
 

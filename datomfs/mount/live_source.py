@@ -222,11 +222,10 @@ class LiveSource:
 
     def activity(self) -> Activity:
         """What this source has to tell of itself. Asks nobody."""
-        views = (self._names, self._projects, self._tables, self._listings)
         return Activity(
             tuple(self._names.known(None) or ()),
             {name: (aged.read_s, aged.away) for name, aged in self._projects.all().items()},
-            sum(view.read_count for view in views),
+            self._work.read_count,
             self._payloads.count,
         )
 

@@ -54,7 +54,7 @@ def _families(report: Report) -> Iterator[_Family]:
     yield _counter(
         "read_bytes", "Bytes given to programs; what the page cache gives is not among them.", report.bytes_read
     )
-    yield _counter("document_reads", "Times that projects, tables or listings were read.", report.documents_read)
+    yield _counter("document_reads", "Times that projects, tables, sets or listings were read.", report.documents_read)
     yield _counters("store_requests", "Requests to stores; a listing counts once.", "kind", report.store_requests)
     yield _counter("store_failures", "Requests to stores that failed.", report.store_failures)
     yield _counter("store_read_bytes", "Bytes that came from stores.", report.bytes_fetched)

@@ -75,8 +75,6 @@ class Views(Generic[K, T]):
         self._on_change = on_change
         self._refresh_s = refresh_s
         self._views: LRUCache[K, Aged[T]] = LRUCache(limit, lambda aged: min(limit, weight(aged.value)))
-        self.read_count = 0
-        """How many were read so far, each time one was."""
 
     def find(self, key: K) -> Aged[T] | None:
         """What was last read of a key, however old, or None."""
@@ -133,7 +131,7 @@ class Views(Generic[K, T]):
             began_s = trio.current_time()
             value = await read()
             now = trio.current_time()
-            self.read_count += 1
+            self._work.read_count += 1
             before = self._views.get(key)
             self._views[key] = Aged(value, began_s, now, now + self._refresh_s)
             if before is not None and before.value != value:

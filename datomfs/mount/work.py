@@ -26,6 +26,8 @@ class Work:
     def __init__(self, nursery: trio.Nursery, *, stall_s: float) -> None:
         self.nursery = nursery
         self.stall_s = stall_s
+        self.read_count = 0
+        """How many views of documents were read so far (`mount.views`)."""
         self._flights = SingleFlight(nursery)
         self._limiter = trio.CapacityLimiter(_THREADS)
         self._readers = trio.CapacityLimiter(_READERS)

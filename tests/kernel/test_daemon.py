@@ -148,6 +148,11 @@ def check_refused(mount: Mount, options: list[str], *words: str, code: int = MOU
     assert [] == list(mount.desk.folder.rglob("*.pid"))
 
 
+def test_a_pid_file_that_cannot_be_written_is_named(unmounted: Mount, stored: StoredProject, tmp_path: Path) -> None:
+    options = [*store_options(stored), "--pid-file", str(tmp_path)]
+    check_refused(unmounted, options, f"{tmp_path} cannot be written: Is a directory")
+
+
 def test_a_missing_mountpoint_is_named(unmounted: Mount, stored: StoredProject) -> None:
     unmounted.path.rmdir()
     check_refused(unmounted, store_options(stored), f"{unmounted.path} is not a folder", "mkdir -p")
