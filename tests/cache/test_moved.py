@@ -260,3 +260,32 @@ def test_a_file_that_is_gone_and_lies_nowhere_else_is_recorded_but_missing(
     world.stores[world.folder].delete(KEY)
     with pytest.raises(RecordedMissing):
         open_now(make_readers(), world.store, info, recorded(BODY))
+
+
+def test_who_waits_for_another_readers_proof_gets_on_as_that_does(
+    make_readers: MakeReaders, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datomfs.cache.proving._LOOK_S", 0.01)
+    new = world.stores["new"]
+    assert isinstance(new, Bucket)
+    reader = make_readers(quota=0, memory=2 * MIB)
+    with closing(open_now(reader, world.store, world.begin("old", attest), recorded(BODY))) as payload:
+        assert BODY[:9] == payload.read(0, 9, nothing)
+        world.move("new", put)
+        early, late, hashing, getting_on = (threading.Event() for _ in range(4))
+
+        def hold(start: int) -> None:
+            hashing.set()
+            (early if start < 3 * MIB else late).wait(30)
+
+        new.ask = hold
+        with ThreadPoolExecutor(2) as pool:
+            proving = pool.submit(payload.read, 4 * MIB, 9, nothing)
+            assert hashing.wait(30)
+            waiting = pool.submit(payload.read, 2 * MIB, 9, getting_on.set)
+            early.set()
+            got_on = getting_on.wait(30)
+            late.set()
+            assert got_on
+            assert BODY[4 * MIB : 4 * MIB + 9] == proving.result()
+            assert BODY[2 * MIB : 2 * MIB + 9] == waiting.result()
