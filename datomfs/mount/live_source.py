@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import trio
 
@@ -22,22 +22,21 @@ from datomfs.cache.standing import Verified
 from datomfs.catalog.catalog import Catalog, TableVersion, TableVersions
 from datomfs.catalog.keeping import RecalledCatalog
 from datomfs.catalog.portfolio import Portfolio
-from datomfs.errors import AccessError, DatomfsError, RecordedMissing, StoreUnreachable, TableNotFound
+from datomfs.errors import DatomfsError, RecordedMissing, StoreUnreachable, TableNotFound
 from datomfs.layout import payload_key
-from datomfs.model.manifest import Manifest
-from datomfs.model.timestamps import parse_timestamp_ns
 from datomfs.mount.activity import Activity
 from datomfs.mount.live_documents import LiveDocuments
 from datomfs.mount.live_facts import LiveFacts
+from datomfs.mount.live_projects import LiveProjects
 from datomfs.mount.live_sets import LiveSets
 from datomfs.mount.moments import Moments
 from datomfs.mount.open_payloads import OpenPayloads
 from datomfs.mount.siblings import Siblings
 from datomfs.mount.table_view import table_view
-from datomfs.mount.views import Aged, Kept, Views
+from datomfs.mount.views import Aged, Views
 from datomfs.mount.work import Work
 from datomfs.store.base import ObjectInfo, ReadableStore
-from datomfs.vfs.source import Current, Handle, MomentView, ProjectView, Standing, TableView
+from datomfs.vfs.source import Handle, MomentView, ProjectView, Standing, TableView
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +47,6 @@ _AHEAD = 12
 """How many payloads that nobody has asked for yet are brought at once."""
 _FRESH_S = 1.0
 """How young a view must be to count as just read, when somebody asks for a version it does not have."""
-_GOVERNED_S = 5.0
-"""How old what governance says may be when a project is read: many are read one after another, and move seldom."""
-_MOST_PROJECTS = 10_000
 _MOST_VERSIONS = 50_000
 """Of all tables that are remembered: 1.2 kB each."""
 _TABLE_WEIGHT = 5
@@ -106,11 +102,8 @@ class LiveSource:
         self._ahead = trio.CapacityLimiter(_AHEAD)
         self._siblings = Siblings()
         self._watcher: Watcher | None = None
-        self._names: Views[None, Sequence[str]] = Views(
-            self._work, refresh_s=refresh_s, limit=1, on_change=self._tell_projects
-        )
-        self._projects: Views[str, ProjectView] = Views(
-            self._work, refresh_s=refresh_s, limit=_MOST_PROJECTS, on_change=self._tell_project
+        self._projects = LiveProjects(
+            portfolio, self._work, refresh_s=refresh_s, on_names=self._tell_projects, on_project=self._tell_project
         )
         self._tables: Views[tuple[str, str], _TableState] = Views(
             self._work, refresh_s=refresh_s, limit=_MOST_VERSIONS, weight=_weight, on_change=self._tell_table
@@ -126,11 +119,9 @@ class LiveSource:
             list_ahead=self._list_ahead,
             read_versions=self._read_versions,
         )
-        self._version_counts: dict[str, int] = {}
-        self._refreshed_s: dict[str, float] = {}
         self.sets = LiveSets(portfolio, reader, self._work, refresh_s=refresh_s)
         self.documents = LiveDocuments(portfolio, self._work, self, self._payloads, refresh_s=refresh_s)
-        self.facts = LiveFacts(portfolio, self._work, self.find_version, self._projects, self.project)
+        self.facts = LiveFacts(portfolio, self._work, self.find_version, self._projects.views, self.project)
 
     # -- what moved ------------------------------------------------------------------------------------------------
 
@@ -140,8 +131,9 @@ class LiveSource:
 
     def expire(self) -> None:
         """Have everything that moves be read again the next time it is asked for."""
-        for views in (self._names, self._projects, self._tables, self._listings):
-            views.expire_all()
+        self._projects.expire()
+        self._tables.expire_all()
+        self._listings.expire_all()
         self._moments.expire_all()
         self.sets.expire()
         self.documents.expire()
@@ -149,17 +141,16 @@ class LiveSource:
     @property
     def known_projects(self) -> Sequence[str]:
         """The names of all projects as last read; none before the first time."""
-        return self._names.known(None) or ()
+        return self._projects.known_names
 
     @property
     def looked_at(self) -> Sequence[str]:
         """The projects of which something is known."""
-        return self._projects.keys
+        return self._projects.views.keys
 
     def is_away(self, project: str) -> bool:
         """Whether a project is served as it was, because its store did not answer when it was asked last."""
-        known = self._projects.find(project)
-        return known is not None and known.away
+        return self._projects.is_away(project)
 
     def _tell_projects(self, _: None, before: Sequence[str], after: Sequence[str]) -> None:
         if self._watcher is not None:
@@ -177,11 +168,11 @@ class LiveSource:
 
     async def projects(self) -> Sequence[str]:
         """The names of all projects, sorted, at most `refresh_s` old."""
-        return await self._names.get(None, self._read_names, "the list of projects", recall=self._recall_names)
+        return await self._projects.list()
 
     def known_project(self, project: str) -> ProjectView | None:
         """What was last read of a project, or None."""
-        return self._projects.known(project)
+        return self._projects.views.known(project)
 
     def known_table(self, project: str, table: str) -> TableView | None:
         """What was last read of a table, or None."""
@@ -190,8 +181,7 @@ class LiveSource:
 
     def believed_s(self, project: str | None) -> float:
         """For how long what was last read of a project, or of their list, still holds."""
-        known: Aged[Any] | None = self._names.find(None) if project is None else self._projects.find(project)
-        return max(0.0, known.until_s - trio.current_time()) if known else 0.0
+        return self._projects.believed_s(project)
 
     def standing(self, project: str, table: str, version: str) -> Standing:
         """What is known here of the bytes of a version."""
@@ -223,20 +213,15 @@ class LiveSource:
     def activity(self) -> Activity:
         """What this source has to tell of itself. Asks nobody."""
         return Activity(
-            tuple(self._names.known(None) or ()),
-            {name: (aged.read_s, aged.away) for name, aged in self._projects.all().items()},
+            tuple(self._projects.known_names),
+            {name: (aged.read_s, aged.away) for name, aged in self._projects.views.all().items()},
             self._work.read_count,
             self._payloads.count,
         )
 
     async def project(self, project: str) -> ProjectView:
         """The tables of a project, at most `refresh_s` old."""
-        return await self._projects.get(
-            project,
-            lambda: self._read_project(project),
-            f"project {project}",
-            recall=lambda: self._recall_project(project),
-        )
+        return await self._projects.get(project)
 
     async def moment(self, project: str, time_ns: int) -> MomentView:
         """A project as of a moment, at most `refresh_s` old."""
@@ -328,7 +313,7 @@ class LiveSource:
 
     async def _list_ahead(self, project: str) -> None:
         """All payloads in one listing, where that is cheaper than one for each of the tables that will be read."""
-        if self._version_counts[project] <= _LISTED_AT_ONCE:
+        if self._projects.version_counts[project] <= _LISTED_AT_ONCE:
             with suppress(DatomfsError):  # then each table is listed by itself
                 await self._listings.get(project, lambda: self._list_project(project), f"project {project}")
 
@@ -344,74 +329,19 @@ class LiveSource:
 
     def _is_fresh(self, project: str, known: Aged[_TableState]) -> bool:
         """Whether a table was read a moment ago, and after its project: what the manifest names, its history has."""
-        manifest = self._projects.find(project)
+        manifest = self._projects.views.find(project)
         after_s = manifest.read_s if manifest else 0.0
         return known.began_s >= after_s and known.value.as_of_s >= trio.current_time() - _FRESH_S
-
-    async def _read_names(self) -> Sequence[str]:
-        await self._work.in_thread(self._portfolio.refresh)
-        return self._portfolio.projects
-
-    async def _recall_names(self) -> Kept[Sequence[str]] | None:
-        recalled = await self._work.in_thread(self._portfolio.recall_projects)
-        return None if recalled is None else Kept(self._portfolio.projects, recalled.checked_ns)
-
-    async def _read_project(self, project: str) -> ProjectView:
-        try:
-            if self._portfolio.is_governed(project) and await self._ask_governance():
-                await self._work.in_thread(lambda: self._portfolio.live(project).follow())
-            began_s = trio.current_time()
-            manifest = await self._work.in_thread(self._read_manifest, project)
-        except AccessError:
-            # What nobody has looked at in this mount may have been kept by an earlier one.
-            await self._work.in_thread(self._portfolio.recall, project)
-            raise
-        self._portfolio.believe(project)
-        self._refreshed_s[project] = began_s
-        return self._project_view(project, manifest)
-
-    async def _recall_project(self, project: str) -> Kept[ProjectView] | None:
-        """What was kept of a project; from then on also of its tables, until its store answers."""
-        recalled = await self._work.in_thread(self._portfolio.recall, project)
-        if recalled is None:
-            return None
-        try:
-            manifest = await self._work.in_thread(recalled.read_manifest)
-        except DatomfsError as error:
-            log.debug("what was kept of %s cannot be used: %s", project, error.what)
-            return None
-        return Kept(self._project_view(project, manifest), recalled.checked_ns)
-
-    def _project_view(self, project: str, manifest: Manifest) -> ProjectView:
-        self._version_counts[project] = sum(row.version_count or 0 for row in manifest.rows.values())
-        return ProjectView(
-            _current(manifest, "table"), parse_timestamp_ns(manifest.updated_at), _current(manifest, "set")
-        )
-
-    async def _ask_governance(self) -> bool:
-        """Whether governance could be asked a moment ago: while it is away, projects stay where they are known."""
-        known = self._names.find(None)
-        if known is not None and not known.away and trio.current_time() >= known.began_s + _GOVERNED_S:
-            self._names.expire(None)
-        with suppress(AccessError):  # a project that is not known yet tells the reason when it is opened
-            await self.projects()
-        known = self._names.find(None)
-        return known is not None and not known.away
-
-    def _read_manifest(self, project: str) -> Manifest:
-        catalog = self._portfolio.live(project)
-        catalog.refresh()
-        return catalog.read_manifest()
 
     async def _refresh(self, project: str, catalog: Catalog, *, fresh: bool) -> float:
         """When the documents of a project that are read now were so; with `fresh` a moment ago at most."""
         now = trio.current_time()
         if catalog.documents.source == "storage":
             return now
-        if fresh and self._refreshed_s.get(project, 0.0) < now - _FRESH_S:
+        if fresh and self._projects.refreshed_s.get(project, 0.0) < now - _FRESH_S:
             await self._work.in_thread(catalog.documents.refresh)
-            self._refreshed_s[project] = now
-        return self._refreshed_s.get(project, 0.0)
+            self._projects.refreshed_s[project] = now
+        return self._projects.refreshed_s.get(project, 0.0)
 
     async def _read_table(self, project: str, table: str, *, fresh: bool) -> _TableState:
         """The history and one listing: that it is a table, the manifest has told."""
@@ -461,15 +391,6 @@ def _check_kept(catalog: Catalog, table: TableVersions, project: ProjectView | N
         raise StoreUnreachable(
             catalog.store.url, table.name, f"what was kept of {table.name} is older than its project"
         )
-
-
-def _current(manifest: Manifest, kind: str) -> Mapping[str, Current]:
-    """The artifacts of one kind."""
-    return {
-        name: Current(row.current_version, parse_timestamp_ns(row.last_updated))
-        for name, row in manifest.rows.items()
-        if row.kind == kind
-    }
 
 
 def _weight(state: _TableState) -> int:
