@@ -32,7 +32,7 @@ OnProject = Callable[[str, ProjectView, ProjectView], object]
 
 
 class LiveProjects:
-    """The projects of one mount, whose changes `on_names` and `on_project` are told. All methods run in the trio thread."""
+    """The projects of one mount; `on_names` and `on_project` are told of changes. All methods run in trio's thread."""
 
     def __init__(
         self, portfolio: Portfolio, work: Work, *, refresh_s: float, on_names: OnNames, on_project: OnProject

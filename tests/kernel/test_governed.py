@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ import pytest
 from datomfs.layout import REF_FILE
 from datomfs.model.location import Location
 from tests.builders import git
+from tests.fault_proxy import fault_proxy
+from tests.faults import expired
 from tests.identity.r_stores import FOLDER, needs_r_stores
 from tests.kernel.csv_dump import read_arrow, read_dump
 from tests.mounts import Mount, eventually, kernel_test, mounted, s3_variables, stored_in
-from tests.portfolios import Governance, make_governance
+from tests.portfolios import Governance, make_governance, ref_of
 from tests.s3_server import S3Server
 
 pytestmark = kernel_test
@@ -163,6 +167,71 @@ def test_governance_in_git_and_data_in_buckets_and_in_a_folder(
             assert f"the bytes of {name}".encode() == (mount.path / name / "dm.parquet").read_bytes()
         assert "EIO" == errno_of(lambda: os.listdir(mount.path / "NOWHERE"))
         assert all("NOWHERE" in line or "there-is-no-such-bucket" in line for line in mount.complaints)
+
+
+@pytest.mark.s3
+def test_a_bucket_that_denies_is_its_own_projects_trouble(
+    tmp_path: Path, governance: Governance, s3_server: S3Server, s3_bucket: str
+) -> None:
+    client = s3_server.client()
+    for path in sorted(path for path in (tmp_path / "data" / "A").rglob("*") if path.is_file()):
+        client.put_object(
+            Bucket=s3_bucket, Key=f"a/{path.relative_to(tmp_path / 'data' / 'A')}", Body=path.read_bytes()
+        )
+    governance.move("A", Location("s3", s3_bucket, "a"))
+    governance.register("DENIED", Location("s3", s3_bucket, "denied"))
+    with fault_proxy(s3_server) as proxy:
+        proxy.inject(expired, when=lambda request: "denied/" in request.key)
+        variables = {**s3_variables(s3_server, tmp_path), "AWS_ENDPOINT_URL": proxy.endpoint}
+        with mounted(tmp_path, *options(governance, "repo"), variables=variables, complaints=True) as mount:
+            assert ["A", "B", "DENIED"] == sorted(os.listdir(mount.path))
+            assert "EACCES" == errno_of(lambda: os.listdir(mount.path / "DENIED"))
+            for name in ("A", "B"):
+                assert f"the bytes of {name}".encode() == (mount.path / name / "dm.parquet").read_bytes()
+            assert all("DENIED" in line or "denied" in line for line in mount.complaints)
+
+
+def test_a_ref_that_comes_to_lead_where_nobody_may_be_led_shows_nothing_more(
+    tmp_path: Path, governance: Governance
+) -> None:
+    with mounted(tmp_path, *options(governance, "repo"), *REFRESH, complaints=True) as mount:
+        assert b"the bytes of A" == (mount.path / "A" / "dm.parquet").read_bytes()
+        governance.move("A", Location("local", "/etc"))
+
+        def is_forbidden() -> bool:
+            try:
+                os.listdir(mount.path / "A")
+            except OSError as error:
+                return error.errno == errno.EACCES
+            return False
+
+        eventually(is_forbidden)
+        assert "EACCES" == errno_of((mount.path / "A" / "dm.parquet").read_bytes)
+        assert b"the bytes of B" == (mount.path / "B" / "dm.parquet").read_bytes()
+    with mounted(tmp_path, *options(governance, "repo"), complaints=True) as mount:
+        assert "EACCES" == errno_of(lambda: os.listdir(mount.path / "A"))
+
+
+@pytest.mark.s3
+def test_a_large_portfolio_is_mounted_and_listed_at_once_though_nobody_answers(
+    tmp_path: Path, s3_server: S3Server, s3_bucket: str
+) -> None:
+    client = s3_server.client()
+    for number in range(300):
+        ref = json.dumps(ref_of(Location("s3", s3_bucket, f"{number}")))
+        client.put_object(Bucket=s3_bucket, Key=f"datom/projects/P{number:03}/{REF_FILE}", Body=ref.encode())
+    road = ("--gov-store", f"s3://{s3_bucket}")
+    variables = {**s3_variables(s3_server, tmp_path), "DATOMFS_MOUNT_STALL_S": "300"}
+    with mounted(tmp_path, *road, variables=variables) as mount:
+        assert 300 == len(os.listdir(mount.path))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silence = {**variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        began_s = time.monotonic()
+        with mounted(tmp_path, *road, variables=silence, complaints=True) as mount:
+            assert 300 == len(os.listdir(mount.path))
+            # Nobody who waited for an answer would be done by now, however busy the machine is.
+            assert time.monotonic() - began_s < 30
+            assert "the list of projects is served as it was" in mount.log
 
 
 # -- the portfolio that R made -------------------------------------------------------------------------------------
