@@ -56,6 +56,8 @@ def test_histories_are_read_once_for_all_who_ask_and_kept(run: Runner) -> None:
             bench.project.put(f"t{number}", b"x")
         moment = bench.project.tables["t99"][0].time_ns
         bench.store.reads.clear()
+        listings: list[None] = []
+        bench.store.on_listed = lambda: listings.append(None)
         found = await bench.collect(*[lambda: bench.source.moment(PROJECT, moment)] * 5)
         assert [101] * 5 == [len(view.tables) for view in found if isinstance(view, MomentView)]
         await bench.source.moment(PROJECT, moment - 60 * SECOND_NS)
@@ -64,6 +66,7 @@ def test_histories_are_read_once_for_all_who_ask_and_kept(run: Runner) -> None:
             key.partition("/")[0] if key != MANIFEST_KEY else key for key in bench.store.reads
         }
         assert {1} == set(bench.store.reads.values())
+        assert 1 == len(listings)
 
     run(test)
 
@@ -79,6 +82,21 @@ def test_a_push_with_an_older_time_shows_within_the_clock(run: Runner) -> None:
         assert one.version == versions(await bench.source.moment(PROJECT, one.time_ns))["dm"]
         bench.clock.jump(2)
         assert two.version == versions(await bench.source.moment(PROJECT, one.time_ns))["dm"]
+
+    run(test)
+
+
+def test_a_moment_is_read_again_when_told_to(run: Runner) -> None:
+    async def test(bench: Bench) -> None:
+        one, _ = bench.project.tables["dm"]
+        await bench.source.moment(PROJECT, one.time_ns)
+        before = bench.store.reads[history_key("dm")]
+        bench.source.expire()
+        await bench.source.moment(PROJECT, one.time_ns)
+        assert before + 1 == bench.store.reads[history_key("dm")]
+        bench.clock.jump(1)
+        await bench.source.moment(PROJECT, one.time_ns)
+        assert before + 1 == bench.store.reads[history_key("dm")]
 
     run(test)
 
@@ -221,6 +239,7 @@ def test_a_version_that_git_does_not_show_yet_is_fetched_when_it_is_asked_for(ru
     repository = FakeRepository()
 
     async def test(bench: Bench) -> None:
+        bench.project.put("ex", b"x")
         repository.push(bench.project, 100)
         await bench.source.project(PROJECT)
         await bench.source.table(PROJECT, "dm")
@@ -230,8 +249,8 @@ def test_a_version_that_git_does_not_show_yet_is_fetched_when_it_is_asked_for(ru
         with pytest.raises(VersionNotFound):
             (await bench.source.table(PROJECT, "dm")).resolve(new.version)
         assert new.version == (await bench.source.table(PROJECT, "dm", fresh=True)).resolve(new.version).version
-        for _ in range(10):  # whatever is asked for within a second is no reason to fetch again
-            await bench.source.table(PROJECT, "dm", fresh=True)
+        for table in ("dm", "ex") * 5:  # whatever is asked for within a second is no reason to fetch again
+            await bench.source.table(PROJECT, table, fresh=True)
         assert 2 == repository.fetches
 
     run(test, GitDocuments(repository))

@@ -137,6 +137,13 @@ def test_a_renamed_default_branch_is_followed(remote: Path, mirror: Mirror, name
     assert (commit, b"renamed") == (mirror.tip, mirror.read(DM))
 
 
+def test_of_several_branches_the_one_the_remote_names_is_the_default(remote: Path, mirror: Mirror) -> None:
+    commit = add_commit(remote, {DM: b"trunk"}, 1_700_000_003, "trunk")
+    git(remote, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    mirror.fetch()
+    assert (commit, b"trunk") == (mirror.tip, mirror.read(DM))
+
+
 def test_where_the_default_branch_does_not_exist_a_usual_name_is_taken(tmp_path: Path) -> None:
     remote = make_history(tmp_path / "odd.git", [Made(1_700_000_000, (), {DM: b"x"})], "master")
     git(remote, "symbolic-ref", "HEAD", "refs/heads/gone")
@@ -314,6 +321,16 @@ def test_a_damaged_copy_is_named_and_can_be_removed(tmp_path: Path, remote: Path
     again = Mirror(str(remote), tmp_path / "mirrors")
     again.fetch()
     assert b"two" == again.read(DM)
+
+
+def test_a_copy_that_is_removed_under_a_reader_is_fetched_anew(remote: Path, mirror: Mirror) -> None:
+    assert b"two" == mirror.read(DM)
+    shutil.rmtree(mirror.path)
+    assert None is mirror.tip
+    commit = add_commit(remote, {DM: b"three"}, 1_700_000_002)
+    mirror.fetch()
+    assert (commit, b"three") == (mirror.tip, mirror.read(DM))
+    assert [b"one", b"two", b"three"] == [content for _, content in mirror.commits_of(DM, commit)]
 
 
 def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path, remote: Path) -> None:
