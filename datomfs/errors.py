@@ -15,7 +15,8 @@
     ├── IntegrityError                    5      the bytes are not the recorded ones: ask whoever keeps the store
     │   ├── PayloadMismatch  RecordedMissing  PayloadResized  PayloadForeign  CacheDamaged  RoadsDiffer
     ├── DocumentError                     6      a document cannot be read by this release, or by anyone
-    │   ├── DocumentInvalid  RefMissing  SchemaUnsupported  SchemaInvalid  VocabularyUnknown  WriterTooOld
+    │   ├── DocumentInvalid  DocumentTooLarge  RefMissing  SchemaUnsupported  SchemaInvalid  VocabularyUnknown
+    │   ├── WriterTooOld
     ├── DataRefused                       7      change the data, then write again
     │   ├── UnhashableColumns  EmptyTable  UnreadableFile  SourceChanged
     ├── CloneError                        8      bring the clone in order, then repeat
@@ -501,6 +502,17 @@ class DocumentInvalid(DocumentError):
     reason: str
     message = "{where} cannot be used: {reason}"
     hint = "Restore the document from git: the data repository holds every one of its states."
+
+
+@dataclass(eq=False)
+class DocumentTooLarge(DocumentError):
+    """A document that is longer than any that is meant; both numbers are bytes."""
+
+    where: str
+    length: int
+    limit: int
+    message = "{where} has {length} bytes, and a document has {limit} at most"
+    hint = "Look at who writes there. If all its versions are meant, begin a new project for the next ones."
 
 
 @dataclass(eq=False)

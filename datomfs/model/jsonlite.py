@@ -14,14 +14,21 @@ import re
 from collections.abc import Iterable
 from typing import Never, TypeAlias
 
-from datomfs.errors import DocumentInvalid
+from datomfs.errors import DocumentInvalid, DocumentTooLarge
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 # -- reading -------------------------------------------------------------------------------------------------------
 
-# A string comes first, and is left alone: it may hold what looks like a comment.
-_OUTSIDE_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|//[^\n]*|/\*.*?(?:\*/|\Z)|[\v\f]', re.DOTALL)
+# A string comes first, and is left alone: it may hold what looks like a comment. One that does not end reaches to the
+# end: were it looked for again behind each escaped quote in it, 40 kB of those would hold up the process for 10 s.
+# Nothing is tried twice (`+` behind a quantifier): the places to come back to would take 60 bytes for each.
+_OUTSIDE_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)|[\v\f]', re.DOTALL)
+MOST_BYTES = 16 << 20
+"""The longest document that is read: a history of 30,000 versions, or a manifest of 40,000 tables.
+
+In memory a document takes some ten times its length, and whoever can write to a store could name any length.
+"""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -31,8 +38,9 @@ def parse_json(data: bytes, where: str) -> Json:
     As there, a byte-order mark and comments are accepted, the first of duplicate keys counts, a lone surrogate is
     `?`, a string ends at its first NUL, `-0` is the integer 0, and a number beyond a double is infinite. Integers are
     `int`, rounded to a double beyond 2^53; what has a point or an exponent is `float`. Raises DocumentInvalid for
-    everything R's reader refuses, and for bytes that are not UTF-8.
+    everything R's reader refuses, and for bytes that are not UTF-8, and DocumentTooLarge.
     """
+    check_length(len(data), where)
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
         value = _decode(text)
@@ -43,6 +51,12 @@ def parse_json(data: bytes, where: str) -> Json:
         raise DocumentInvalid(where, f"it is not JSON: {error}") from error
     except RecursionError as error:
         raise DocumentInvalid(where, "it is nested too deeply") from error
+
+
+def check_length(length: int, where: str) -> None:
+    """Raise DocumentTooLarge for a document of more than MOST_BYTES bytes: who knows that need not fetch it."""
+    if length > MOST_BYTES:
+        raise DocumentTooLarge(where, length, MOST_BYTES)
 
 
 def _decode(text: str) -> Json:

@@ -65,11 +65,11 @@ class ReadableStore(Protocol):
         ...
 
     def get(self, key: str) -> bytes:
-        """The whole object. Raises ObjectMissing."""
+        """The whole object, a document. Raises ObjectMissing, and DocumentTooLarge without fetching it."""
         ...
 
     def get_with_info(self, key: str) -> tuple[bytes, ObjectInfo]:
-        """The whole object and what the store says of exactly these bytes. Raises ObjectMissing."""
+        """The same, and what the store says of exactly these bytes."""
         ...
 
     def get_range(self, key: str, start: int, length: int, *, if_match: str | None = None) -> bytes:

@@ -30,6 +30,7 @@ from datomfs.errors import (
     StoreUnreachable,
 )
 from datomfs.layout import NAMESPACE, check_key
+from datomfs.model.jsonlite import check_length
 from datomfs.model.location import Location
 from datomfs.store.base import ObjectInfo, check_prefix, is_key
 from datomfs.store.source import Source
@@ -95,6 +96,7 @@ class LocalStore:
         """The whole file and its etag. Raises ObjectChanged if it is rewritten each time we read it."""
         for _ in range(_ATTEMPTS):
             with self._reading(key) as (descriptor, info):
+                check_length(info.size, f"{key} in {self._url}")
                 body = _read(descriptor, 0, info.size)
                 if self._info(key, os.fstat(descriptor)) == info:
                     return body, info

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from datomfs.errors import ObjectChanged, ObjectExists, ObjectMissing
 from datomfs.layout import check_key
+from datomfs.model.jsonlite import check_length
 from datomfs.store.base import ObjectInfo, check_prefix
 from datomfs.store.source import Source
 
@@ -42,7 +43,7 @@ class MemoryStore:
 
     def head(self, key: str) -> ObjectInfo:
         """Size, etag and attestation."""
-        return self.get_with_info(key)[1]
+        return self._find(key)[1]
 
     def get(self, key: str) -> bytes:
         """The whole object."""
@@ -50,14 +51,13 @@ class MemoryStore:
 
     def get_with_info(self, key: str) -> tuple[bytes, ObjectInfo]:
         """The whole object and its info, of one moment."""
-        try:
-            return self._objects[check_key(key)]
-        except KeyError as error:
-            raise ObjectMissing(self.url, key) from error
+        body, info = self._find(key)
+        check_length(info.size, f"{key} in {self.url}")
+        return body, info
 
     def get_range(self, key: str, start: int, length: int, *, if_match: str | None = None) -> bytes:
         """Part of the object."""
-        body, info = self.get_with_info(key)
+        body, info = self._find(key)
         if if_match not in (None, info.etag):
             raise ObjectChanged(self.url, key)
         return body[start : start + length]
@@ -102,6 +102,12 @@ class MemoryStore:
         """Memory has no files."""
         check_key(key)
         return None
+
+    def _find(self, key: str) -> tuple[bytes, ObjectInfo]:
+        try:
+            return self._objects[check_key(key)]
+        except KeyError as error:
+            raise ObjectMissing(self.url, key) from error
 
     def _keep(self, key: str, body: bytes, *, if_absent: bool, if_match: str | None, sha256: str | None) -> ObjectInfo:
         with self._lock:

@@ -50,6 +50,7 @@ from datomfs.errors import (
     StoreUnreachable,
 )
 from datomfs.layout import NAMESPACE, check_key
+from datomfs.model.jsonlite import check_length
 from datomfs.model.location import Location
 from datomfs.model.s3 import S3Settings
 from datomfs.store.base import ObjectInfo, check_prefix, is_key
@@ -149,6 +150,7 @@ class S3Store:
         with self._door(key):
             response = self._client.get_object(Bucket=self._bucket, Key=name, ChecksumMode="ENABLED", **self._payer)
             with closing(response["Body"]) as stream:
+                check_length(response["ContentLength"], f"{key} in {self._url}")
                 body = stream.read()
         return body, ObjectInfo(key, len(body), response["ETag"], _attested(response))
 

@@ -10,11 +10,13 @@ from enum import StrEnum
 from datomfs.identity.metadata import metadata_sha
 from datomfs.identity.table import TableSha
 from datomfs.layout import MANIFEST_PATH, history_path, metadata_path
-from datomfs.model.jsonlite import Json
+from datomfs.model.jsonlite import Json, check_length
 from datomfs.model.metadata import TableFacts, render_metadata, table_document
 from datomfs.model.timestamps import render_timestamp
 from datomfs.write.payload import Payload
 from datomfs.write.state import TableState
+
+_COMMIT_BYTES = 70
 
 
 class Action(StrEnum):
@@ -68,7 +70,7 @@ def plan_version(state: TableState, request: Request, payload: Payload) -> NewVe
     """The new version on top of `state`, with its stored payload.
 
     A version that is in the history already is come back to: metadata and manifest move, the history gets no second
-    entry (format.md §4.5).
+    entry (format.md §4.5). Raises DocumentTooLarge rather than write a history that nobody would read.
     """
     document = _document(request, payload)
     version = metadata_sha(document)
@@ -77,6 +79,11 @@ def plan_version(state: TableState, request: Request, payload: Payload) -> NewVe
     if version not in history.versions:
         history = history.with_new(_entry(version, request, payload))
         files[history_path(request.table)] = history.render()
+        # The copy in the store has a commit more in each entry (format.md §4.5), and must be one that is read.
+        check_length(
+            len(files[history_path(request.table)].encode()) + _COMMIT_BYTES * len(history.entries),
+            f"the history of {request.project}/{request.table}",
+        )
     row: dict[str, Json] = {
         "kind": "table",
         "current_version": version,

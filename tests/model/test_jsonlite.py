@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datomfs.errors import DocumentInvalid
-from datomfs.model.jsonlite import Json, number_text, parse_json, render_compact, render_pretty
+from datomfs.errors import DocumentInvalid, DocumentTooLarge
+from datomfs.model.jsonlite import MOST_BYTES, Json, number_text, parse_json, render_compact, render_pretty
 from tests.identity.r_stores import needs_r_stores, objects
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metadata-sha"
@@ -122,6 +122,36 @@ def test_bytes_that_are_not_utf8_are_refused_with_their_place() -> None:
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(DocumentInvalid, match="nested too deeply"):
         parse("[" * 100_000 + "]" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["' + '\\"' * 500_000,
+        '"' * 1_000_001,
+        "/*" * 500_000,
+        "/" * 1_000_000,
+        '{"a":' * 200_000,
+        "[\n" * 500_000 + "x",
+    ],
+    ids=["escaped quotes", "quotes", "comments", "slashes", "keys", "lines"],
+)
+def test_a_text_that_is_meant_to_take_long_is_refused_at_once(text: str) -> None:
+    with pytest.raises(DocumentInvalid):
+        parse(text)
+
+
+def test_a_string_that_does_not_end_is_refused_also_behind_a_comment() -> None:
+    for text in ('/* a */ ["b', '/* a */ ["b\\', '/* a */ ["b\\"', '["b // c'):
+        with pytest.raises(DocumentInvalid):
+            parse(text)
+
+
+def test_a_document_has_its_longest_length() -> None:
+    assert [] == parse("[" + " " * (MOST_BYTES - 2) + "]")
+    with pytest.raises(DocumentTooLarge) as raised:
+        parse("[" + " " * (MOST_BYTES - 1) + "]")
+    assert ("doc.json", MOST_BYTES + 1, MOST_BYTES) == (raised.value.where, raised.value.length, raised.value.limit)
 
 
 def test_the_error_names_document_and_place_also_behind_a_comment() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from datomfs.errors import (
+    DocumentTooLarge,
     FileMissing,
     InvalidKey,
     ObjectChanged,
@@ -25,6 +26,7 @@ from datomfs.errors import (
     StoreMissing,
     UnreadableFile,
 )
+from datomfs.model.jsonlite import MOST_BYTES
 from datomfs.store.base import ObjectInfo, RangeBody, Store
 
 KEY = "dm/0123456789abcdef.parquet"
@@ -124,6 +126,19 @@ class StoreContract:
         store.put(KEY, b"one")
         self.raw_put(store, KEY, b"other")
         assert b"other" == store.get(KEY)
+
+    def test_an_object_that_is_too_long_for_a_document_is_got_by_range_alone(self, store: Store) -> None:
+        self.raw_put(store, KEY, bytes(MOST_BYTES + 1))
+        for get in (store.get, store.get_with_info):
+            with pytest.raises(DocumentTooLarge) as raised:
+                get(KEY)
+            assert (MOST_BYTES + 1, MOST_BYTES) == (raised.value.length, raised.value.limit)
+        assert MOST_BYTES + 1 == store.head(KEY).size
+        assert MOST_BYTES + 1 == len(store.get_range(KEY, 0, MOST_BYTES + 2))
+
+    def test_the_longest_document(self, store: Store) -> None:
+        self.raw_put(store, KEY, bytes(MOST_BYTES))
+        assert MOST_BYTES == len(store.get(KEY))
 
     # -- get_range -------------------------------------------------------------------------------------------------
 

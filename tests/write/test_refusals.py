@@ -15,6 +15,7 @@ from datomfs.errors import (
     DatomfsError,
     DirectoryNotEmpty,
     DocumentInvalid,
+    DocumentTooLarge,
     EmptyTable,
     InvalidName,
     NamespaceOccupied,
@@ -32,6 +33,7 @@ from datomfs.errors import (
     WriterTooOld,
 )
 from datomfs.layout import payload_key
+from datomfs.model.jsonlite import MOST_BYTES
 from datomfs.model.location import Location
 from datomfs.store.base import ObjectInfo, Store
 from datomfs.store.local import LocalStore
@@ -196,6 +198,14 @@ def test_values_whose_recorded_payload_is_gone_are_not_written_anew(study: Study
     study.store.delete(payload_key("dm", first.data_sha))
     with pytest.raises(RecordedMissing):
         study.write("dm", make_table(), "back")
+
+
+def test_a_history_that_would_be_too_long_to_be_read_is_not_written(study: Study) -> None:
+    before = git(Path(study.remote), "rev-parse", "HEAD"), study.catalog.read_table("dm")
+    with pytest.raises(DocumentTooLarge, match="the history of STUDY_001/dm has"):
+        study.write("dm", make_table(9), "long " * (MOST_BYTES // 5))
+    assert before == (git(Path(study.remote), "rev-parse", "HEAD"), study.catalog.read_table("dm"))
+    assert Action.NEW_DATA == study.write("dm", make_table(9), "short").action
 
 
 # -- init ----------------------------------------------------------------------------------------------------------
