@@ -47,6 +47,7 @@ def test_the_line_of_the_manual_is_understood() -> None:
         ("log_file=/var/log/datomfs.log", "--log-file=/var/log/datomfs.log"),
         ("pid_file=/run/datomfs.pid", "--pid-file=/run/datomfs.pid"),
         ("metrics_file=/m/datomfs.prom", "--metrics-file=/m/datomfs.prom"),
+        ("lock=/etc/analysis.lock", "--lock=/etc/analysis.lock"),
     ],
 )
 def test_every_option_of_a_mount_has_its_name(option: str, argument: str) -> None:
