@@ -29,6 +29,8 @@ MOST_BYTES = 16 << 20
 
 In memory a document takes some ten times its length, and whoever can write to a store could name any length.
 """
+_DEEPEST = 100
+"""Far beyond any document that is meant, and far from where a function that calls itself fails."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -44,6 +46,7 @@ def parse_json(data: bytes, where: str) -> Json:
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
         value = _decode(text)
+        _check_depth(value, where)
         return _as_r_holds(value) if "\\u" in text else value
     except UnicodeDecodeError as error:
         raise DocumentInvalid(where, f"byte {error.start} is not UTF-8") from error
@@ -57,6 +60,17 @@ def check_length(length: int, where: str) -> None:
     """Raise DocumentTooLarge for a document of more than MOST_BYTES bytes: who knows that need not fetch it."""
     if length > MOST_BYTES:
         raise DocumentTooLarge(where, length, MOST_BYTES)
+
+
+def _check_depth(value: Json, where: str) -> None:
+    """Raise DocumentInvalid for what is nested so deeply that who walks through it might not come to its end."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return
+    raise DocumentInvalid(where, "it is nested too deeply")
 
 
 def _decode(text: str) -> Json:

@@ -119,6 +119,14 @@ def test_bytes_that_are_not_utf8_are_refused_with_their_place() -> None:
         parse_json(b'["\xe9"]', "doc.json")
 
 
+def test_what_is_nested_a_hundred_deep_is_read_and_what_is_nested_deeper_is_not() -> None:
+    for begin, end in (("[", "]"), ('{"a":', "}")):
+        assert isinstance(parse(begin * 99 + "[1]" + end * 99), dict | list)
+        for depth in (100, 400, 900):
+            with pytest.raises(DocumentInvalid, match="nested too deeply"):
+                parse(begin * depth + "[1]" + end * depth)
+
+
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(DocumentInvalid, match="nested too deeply"):
         parse("[" * 100_000 + "]" * 100_000)
