@@ -107,7 +107,7 @@ def _spoil(draw: st.DrawFn, document: Any) -> Any:
 
 @dataclass
 class Findings:
-    """What a walk came to: the bytes of each file below a project, and the errno of each refusal."""
+    """What a walk came to: the bytes of each payload below a project, and the errno of each refusal."""
 
     bytes_of: dict[str, set[bytes]] = field(default_factory=dict)
     refusals: list[int] = field(default_factory=list)
@@ -158,7 +158,7 @@ async def _read(tree: Tree, inode: int, path: tuple[str, ...], findings: Finding
 
     async def attributes() -> None:
         for name in tree.listxattr(inode):
-            assert isinstance(tree.getxattr(inode, name), bytes)
+            assert isinstance(await tree.getxattr(inode, name), bytes)
 
     async def content() -> None:
         handle = await tree.open(inode)
@@ -166,7 +166,8 @@ async def _read(tree: Tree, inode: int, path: tuple[str, ...], findings: Finding
             body = bytes(await tree.read(handle, 0, 1 << 16))
         finally:
             tree.close(handle)
-        findings.bytes_of.setdefault(path[0], set()).add(body)
+        if path[-1].endswith(".parquet"):
+            findings.bytes_of.setdefault(path[0], set()).add(body)
 
     for ask in (links, attributes, content):
         try:
