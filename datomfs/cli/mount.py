@@ -109,7 +109,7 @@ def mount(
             stall_s=session.config.stall_s,
             list_versions=list_versions or session.config.list_versions,
             allow_other=allow_other,
-            has_past=lock_path is None,
+            is_locked=lock_path is not None,
             watched=Watched(session.traffic, files.state, log, metrics_path),
             on_ready=announce or (lambda: None),
         )

@@ -45,7 +45,7 @@ def serve(
     stall_s: float,
     list_versions: bool,
     allow_other: bool,
-    has_past: bool,
+    is_locked: bool,
     watched: Watched,
     on_ready: Callable[[], None],
 ) -> None:
@@ -67,7 +67,11 @@ def serve(
             async with trio.open_nursery() as nursery:
                 source = LiveSource(portfolio, reader, nursery, refresh_s=refresh_s, stall_s=stall_s)
                 tree = Tree(
-                    source, refresh_s=refresh_s, list_versions=list_versions, has_past=has_past, time_ns=time.time_ns()
+                    source,
+                    refresh_s=refresh_s,
+                    list_versions=list_versions,
+                    is_locked=is_locked,
+                    time_ns=time.time_ns(),
                 )
                 control = Control(source)
                 source.watch(KernelEntries(tree))

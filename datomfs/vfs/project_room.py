@@ -34,23 +34,24 @@ class PortfolioRoom:
 
 
 class ProjectRoom:
-    """Projects."""
+    """Projects. Those that are locked have only what the lock names: no moments, and no documents."""
 
-    def __init__(self, source: Source, moments: AsOfRoom | None) -> None:
+    def __init__(self, source: Source, moments: AsOfRoom, *, is_locked: bool) -> None:
         self._source = source
+        self._is_locked = is_locked
         self._moments = moments
         self._listings: Listings[ProjectDir] = Listings()
 
     async def find(self, directory: ProjectDir, name: str) -> Node | None:
         """A table, as directory or link, a set, the documents, or the project as of a moment."""
-        if name.startswith("@"):
-            return self._moments.find_directory(directory.project, name) if self._moments else None
+        if name.startswith("@") and not self._is_locked:
+            return self._moments.find_directory(directory.project, name)
         view = await self._source.project(directory.project)
         if name in view.tables:
             return TableDir(directory.project, name)
         if name in view.sets:
             return SetDir(directory.project, name)
-        if name == DOCUMENTS_DIRECTORY:
+        if name == DOCUMENTS_DIRECTORY and not self._is_locked:
             return DocumentsDir(directory.project)
         table = parse_table_link_name(name)
         return TableLink(directory.project, table) if table is not None and table in view.tables else None

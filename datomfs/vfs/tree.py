@@ -69,17 +69,17 @@ _Moving = (
 class Tree:
     """One mount's tree. `refresh_s` bounds how long a moving name may be believed, `time_ns` dates the root.
 
-    Without `has_past` projects have no directories as of moments.
+    One that `is_locked` has neither moments nor documents: a lock says nothing of them.
     """
 
     def __init__(
-        self, source: Source, *, refresh_s: float, list_versions: bool, time_ns: int, has_past: bool = True
+        self, source: Source, *, refresh_s: float, list_versions: bool, time_ns: int, is_locked: bool = False
     ) -> None:
         self._source = source
         self._refresh_s = refresh_s
         self._time_ns = time_ns
         self._moments = AsOfRoom(source)
-        self._projects = ProjectRoom(source, self._moments if has_past else None)
+        self._projects = ProjectRoom(source, self._moments, is_locked=is_locked)
         self._links = Links(source, self._projects)
         set_versions = SetVersionRoom(source)
         self._attributes = Attributes(source, set_versions)

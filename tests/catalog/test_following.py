@@ -242,3 +242,21 @@ def test_an_etag_is_that_of_one_place_whatever_the_stores_call_it(world: World) 
 def test_listings_reads_and_heads_give_the_same_etag(world: World) -> None:
     (listed,) = world.store.list()
     assert {listed.etag} == {world.store.head(KEY).etag, world.store.get_with_info(KEY)[1].etag}
+
+
+def test_where_the_last_place_is_known_nobody_is_asked_until_something_is_missing() -> None:
+    world = World()
+    world.stores[OLD].put(KEY, b"bytes")
+    asked: list[Location] = []
+
+    def locate() -> Location:
+        asked.append(world.locate())
+        return asked[-1]
+
+    store = FollowingStore(
+        locate, world.stores.__getitem__, ask_anew=world.ask_anew, location=OLD,
+        clock=lambda: world.now_s, pause=world.pause,
+    )  # fmt: skip
+    assert (b"bytes", []) == (store.get_range(KEY, 0, 5), asked)
+    world.move()
+    assert (b"bytes", True) == (store.get_range(KEY, 0, 5), NEW in asked)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from datomfs.layout import history_key
+from datomfs.layout import gov_key, history_key
+from datomfs.model.location import Location
+from datomfs.store.local import LocalStore
 from tests.builders import git, make_remote
 from tests.cli.cached import body, copies, counted
 from tests.cli.command import Datomfs
@@ -136,6 +139,28 @@ def test_a_lock_alone_reads_no_folder_that_nobody_allowed(
     for options in (["--allow-root", tmp_path], store_options(stored)):
         outcome = datomfs("cache", "warm", "--lock", file, *options, "--json")
         assert (0, ["in place", "in place"]) == (outcome.code, [row["state"] for row in outcome.json])
+
+
+def test_a_project_that_moved_since_is_found_where_governance_says(
+    datomfs: Datomfs, stored: StoredProject, tmp_path: Path
+) -> None:
+    gov, moved = LocalStore(Location("local", str(tmp_path / "gov"))), tmp_path / "moved"
+
+    def place(root: str) -> None:
+        ref = {"current": {"type": "local", "root": root}}
+        gov.put(gov_key(PROJECT, "ref.json"), json.dumps(ref).encode())
+
+    (tmp_path / "gov").mkdir()
+    place(stored.store.url)
+    options = ["--gov-store", tmp_path / "gov", "--allow-root", tmp_path]
+    file = tmp_path / "a.lock"
+    assert 0 == datomfs("lock", PROJECT, "-o", file, *options).code
+    shutil.move(stored.store.url, moved)
+    Path(stored.store.url, "datom").mkdir(parents=True)
+    assert 5 == datomfs("cache", "warm", "--lock", file, *options).code
+    place(str(moved))
+    outcome = datomfs("cache", "warm", "--lock", file, *options, "--json")
+    assert (0, ["in place", "in place"]) == (outcome.code, [row["state"] for row in outcome.json])
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "x"])

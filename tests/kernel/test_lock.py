@@ -54,7 +54,7 @@ def test_a_locked_mount_shows_exactly_the_lock(tmp_path: Path, stored: StoredPro
         expected = {f"{PROJECT}/dm.parquet": one.body, f"{PROJECT}/dm/{one.name}": one.body}
         assert expected == tree_of(mount.path)
         assert f"dm/{one.name}" == os.readlink(mount.project / "dm.parquet")
-        for absent in (f"dm/{two.name}", "ex", "ex.parquet", "@2026-03-01"):
+        for absent in (f"dm/{two.name}", "ex", "ex.parquet", "@2026-03-01", ".datom"):
             assert not (mount.project / absent).exists(), absent
 
 
