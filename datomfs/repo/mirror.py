@@ -25,6 +25,7 @@ import filelock
 from cachetools import LRUCache
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException, NotGitRepository
 from dulwich.objects import ObjectID
+from dulwich.pack import Pack
 from dulwich.refs import DiskRefsContainer, Ref
 from dulwich.repo import Repo
 
@@ -38,6 +39,8 @@ _TIP = Ref(b"refs/heads/tip")
 _PATIENCE_S = 120.0
 """How long a fetch waits for another process's: whoever is first brings it for both."""
 _MOMENTS = 256
+_UNPACKED = 100
+"""Up to how many objects a pack is taken apart."""
 
 
 class Mirror:
@@ -74,6 +77,7 @@ class Mirror:
                 self._create()
                 with Repo(str(self.path)) as repo:
                     commit = Remote(self._remote_url).fetch_default(repo)
+                    self._unpack(repo)
                     if commit is not None:
                         repo.refs[_TIP] = ObjectID(commit)
                     else:
@@ -165,6 +169,21 @@ class Mirror:
         for left in {*self.path.rglob("*.lock"), *self.path.joinpath("objects").rglob("tmp*"), *unnamed}:
             log.debug("removing %s, which a killed fetch left", left)
             left.unlink(missing_ok=True)
+
+    def _unpack(self, repo: Repo) -> None:
+        """Make single objects of small packs, as git does (fetch.unpackLimit).
+
+        Each fetch brings a pack, and a reader keeps every pack open: those of a month or two are more files than a
+        process may have.
+        """
+        for index in self.path.glob("objects/pack/*.idx"):
+            with Pack(str(index.with_suffix("")), object_format=repo.object_store.object_format) as pack:
+                if len(pack) > _UNPACKED:
+                    continue
+                for found in pack.iterobjects():
+                    repo.object_store.add_object(found)
+            for part in index.parent.glob(f"{index.stem}.*"):
+                part.unlink()
 
     def _find_tree(self, commit: str | None) -> bytes | None:
         """The tree of a commit, or of the newest one; None where there is none yet."""

@@ -303,6 +303,7 @@ def test_a_copy_that_is_half_made_is_made_anew(tmp_path: Path, remote: Path, mir
 
 @pytest.mark.parametrize("damage", ["lost", "cut", "overwritten"])
 def test_a_damaged_copy_is_named_and_can_be_removed(tmp_path: Path, remote: Path, mirror: Mirror, damage: str) -> None:
+    git(mirror.path, "gc", "--quiet")
     for pack in mirror.path.glob("objects/pack/*.pack"):
         pack.chmod(0o644)
         content = pack.read_bytes()
@@ -331,6 +332,21 @@ def test_a_copy_that_is_removed_under_a_reader_is_fetched_anew(remote: Path, mir
     mirror.fetch()
     assert (commit, b"three") == (mirror.tip, mirror.read(DM))
     assert [b"one", b"two", b"three"] == [content for _, content in mirror.commits_of(DM, commit)]
+
+
+def test_many_fetches_leave_few_packs_and_open_files(remote: Path, mirror: Mirror) -> None:
+    large = {f"t{number}/metadata.json": b"%d" % number for number in range(200)}
+    add_commit(remote, large, 1_700_000_002)
+    mirror.fetch()
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(20):
+        add_commit(remote, {DM: b"%d" % number}, 1_700_000_003 + number)
+        mirror.fetch()
+        assert b"%d" % number == mirror.read(DM)
+    assert 1 == len(list(mirror.path.glob("objects/pack/*.pack")))
+    assert b"199" == mirror.read("t199/metadata.json")
+    assert before + 10 > len(os.listdir("/proc/self/fd"))
+    assert "" == git(mirror.path, "fsck", "--strict")
 
 
 def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path, remote: Path) -> None:
