@@ -89,6 +89,19 @@ def test_with_git_a_push_shows_up_in_the_running_mount(tmp_path: Path, stored: S
         assert {"dm.parquet": one.body, "ex.parquet": ex.body} == content(mount.project / day(7))
 
 
+def test_with_git_a_table_that_the_project_has_no_more_is_a_link_that_leads_nowhere(
+    tmp_path: Path, stored: StoredProject
+) -> None:
+    remote = revert_in_git(stored, tmp_path)
+    one = stored.tables["dm"][0]
+    commit_documents(remote, stored, FIRST_DAY + 8 * DAY_S, {"dm": one})
+    with mounted(tmp_path, *store_options(stored), "--repo", remote) as mount:
+        assert ["dm.parquet", "ex.parquet"] == sorted(os.listdir(mount.project / day(7)))
+        assert (mount.project / day(7) / "ex.parquet").is_symlink()
+        assert not (mount.project / day(7) / "ex.parquet").exists()
+        assert {"dm.parquet": one.body} == content(mount.project / day(8))
+
+
 def test_with_git_away_a_mount_serves_what_was_fetched(tmp_path: Path, stored: StoredProject) -> None:
     remote = revert_in_git(stored, tmp_path)
     options = (*store_options(stored), "--repo", remote)

@@ -107,6 +107,28 @@ def test_a_fetch_says_when_it_began(tmp_path: Path, remote: Path) -> None:
     assert before <= mirror.fetched_ns <= time.time_ns()
 
 
+def test_to_read_at_the_newest_commit_costs_the_same_however_long_history_is(tmp_path: Path) -> None:
+    counts = []
+    for length in (1, 500):
+        commits = [
+            Made(1_700_000_000 + number, (number - 1,) if number else (), {DM: b"%d" % number})
+            for number in range(length)
+        ]
+        remote = make_history(tmp_path / f"{length}.git", commits)
+        read: list[bytes] = []
+
+        class Counted(Mirror):
+            def _read_object(self, sha: bytes, read: list[bytes] = read) -> bytes:
+                read.append(sha)
+                return super()._read_object(sha)
+
+        mirror = Counted(str(remote), tmp_path / "mirrors")
+        mirror.fetch()
+        assert b"%d" % (length - 1) == mirror.read(DM)
+        counts.append(len(read))
+    assert [4, 4] == counts
+
+
 # -- remotes that change -------------------------------------------------------------------------------------------
 
 
