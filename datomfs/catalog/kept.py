@@ -1,6 +1,6 @@
 """What was last read of documents, kept on this machine for the time when nobody answers.
 
-Below one folder each project has a shelf, and each document on it a file: its digest, its name, its bytes. A file
+Below one folder each project has a shelf, and each document on it a file: its digest, whose it is, its bytes. A file
 appears whole or not at all, so several processes may keep the same things, and whoever is last wins. Its age is the
 file's: what is read again and has not changed is only dated anew. Private to the user, whose files alone are believed.
 
@@ -17,7 +17,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _LARGEST = 64 << 20
 """Larger documents are not kept: ten million entries of a history are nobody's offline work."""
 _OVERHEAD = 4096
 """What a file costs beside its bytes."""
-_CHECKED_EVERY = 32 << 20
+_CHECKED_EVERY = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,11 @@ class Kept:
     def _count(self, size: int) -> None:
         with self._lock:
             self._unchecked += size
-            if self._unchecked < min(_CHECKED_EVERY, self._limit):
-                return
-            self._unchecked = 0
-            self._trim()
+            is_due = self._unchecked >= min(_CHECKED_EVERY, self._limit)
+            if is_due:
+                self._unchecked = 0
+        if is_due:  # whoever reads a document does not wait for a look at all of them
+            Thread(target=self._trim, name="datomfs-kept", daemon=True).start()
 
     def _trim(self) -> None:
         files = []
@@ -111,7 +112,7 @@ class Shelf:
             with suppress(OSError):
                 os.utime(path)
                 return
-        self._kept.write(path, b"\n".join((digest.encode(), name.encode(errors="surrogatepass"), body)))
+        self._kept.write(path, b"\n".join((digest.encode(), self._label(name), body)))
         self._known[name] = digest
 
     def find(self, name: str) -> Found | None:
@@ -125,10 +126,14 @@ class Shelf:
         except OSError:
             return None
         digest, _, rest = content.partition(b"\n")
-        own_name, _, body = rest.partition(b"\n")
-        if digest != _digest(body).encode() or own_name != name.encode(errors="surrogatepass"):
+        label, _, body = rest.partition(b"\n")
+        if digest != _digest(body).encode() or label != self._label(name):
             return None
         return Found(body, status.st_mtime_ns)
+
+    def _label(self, name: str) -> bytes:
+        """Of what the file is: one that was moved from another shelf is nothing here."""
+        return f"{self._folder.name} {name}".encode(errors="surrogatepass")
 
     def _path(self, name: str) -> Path:
         return self._folder / _digest(name.encode(errors="surrogatepass"))[:32]

@@ -57,6 +57,7 @@ class Control:
         lines: list[str] = []
         try:
             now = await self._source.projects()
+            names = names or now  # the first time nothing is new
         except DatomfsError as error:
             return [f"the list of projects could not be read: {error.what}"]
         lines += [f"{project} is new" for project in now if project not in names]
