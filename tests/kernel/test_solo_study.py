@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,24 @@ def test_the_moving_name_is_the_current_version(study: Mount, table: str) -> Non
     link = study.project / f"{table}.parquet"
     assert study.path.resolve() / PROJECT / table / f"@{current[:8]}.parquet" == link.resolve()
     assert SOLO[table]["nrow_current"] == pq.read_metadata(link).num_rows
+
+
+@pytest.mark.parametrize("table", SOLO)
+def test_documents_are_what_r_wrote_and_every_version_and_parent_is_found(study: Mount, table: str) -> None:
+    documents = study.project / ".datom" / table
+    for name in ("metadata.json", "version_history.json"):
+        stored = STUDY / "storage" / "datom" / table / ".metadata" / name
+        assert stored.read_bytes() == (documents / name).read_bytes()
+    versions = {version["version"] for version in SOLO[table]["versions"]}
+    with (documents / "history.csv").open(newline="", encoding="utf-8") as file:
+        assert versions == {row["version"] for row in csv.DictReader(file)}
+    links = list((documents / "versions").iterdir())
+    assert {f"@{version[:8]}.parquet" for version in versions} == {link.resolve().name for link in links}
+    lineage = json.loads((documents / "lineage.json").read_text(encoding="utf-8"))
+    assert [] == [parent for record in lineage["versions"] for parent in record["parents"] if "note" in parent]
+    described = SOLO[table]["versions"][-1]
+    pin = study.project / table / f"@{described['version'][:8]}.parquet"
+    assert str(pq.read_metadata(pin).num_rows) == os.getxattr(pin, "user.datom.nrow").decode()
 
 
 @pytest.mark.parametrize("reader", [by_pandas, by_polars, by_duckdb])

@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from datomfs.cache.proving import Verify
+from datomfs.catalog.documents import StoreDocuments
 from datomfs.catalog.portfolio import Portfolio
 from datomfs.catalog.sets import LARGEST_PAYLOAD
 from datomfs.errors import DocumentInvalid, PayloadMismatch, RecordedMissing, StoreUnreachable
@@ -17,6 +18,7 @@ from datomfs.layout import history_key, set_payload_key
 from datomfs.model.location import Location
 from datomfs.mount.live_sets import LiveSets
 from datomfs.mount.work import Work
+from datomfs.store.base import ReadableStore
 from datomfs.vfs.source import VersionView
 from tests.cache.stores import make_reader
 from tests.mount.bench import REFRESH_S, STALL_S, LiveStore
@@ -33,12 +35,24 @@ from tests.product import (
 KEY = set_payload_key(SET, SET_DATA_SHA)
 
 
+class Road(StoreDocuments):
+    """Counts how often it was asked to be up to date."""
+
+    def __init__(self, store: ReadableStore) -> None:
+        super().__init__(store)
+        self.refreshes = 0
+
+    def refresh(self) -> None:
+        self.refreshes += 1
+
+
 class Shelf:
     """The example's product in a store that obeys the test, and the sets of a mount over it."""
 
-    def __init__(self, sets: LiveSets, store: LiveStore, clock: MockClock) -> None:
+    def __init__(self, sets: LiveSets, store: LiveStore, road: Road, clock: MockClock) -> None:
         self.sets = sets
         self.store = store
+        self.road = road
         self.clock = clock
 
 
@@ -49,15 +63,20 @@ Test = Callable[[Shelf], Awaitable[None]]
 def run(tmp_path: Path) -> Callable[[Test], None]:
     def run(test: Test, **options: Verify) -> None:
         store, clock = LiveStore(), MockClock()
+        road = Road(store)
         put_product(store)
         reader = make_reader(tmp_path / "cache", **options)
 
         async def main() -> None:
             async with trio.open_nursery() as nursery:
-                portfolio = Portfolio({PRODUCT: Location("s3", "live")}, lambda name, location: store)
+                portfolio = Portfolio(
+                    {PRODUCT: Location("s3", "live")},
+                    lambda name, location: store,
+                    open_documents=lambda name, store: road,
+                )
                 sets = LiveSets(portfolio, reader, Work(nursery, stall_s=STALL_S), refresh_s=REFRESH_S)
                 try:
-                    await test(Shelf(sets, store, clock))
+                    await test(Shelf(sets, store, road, clock))
                 finally:
                     reader.close()
                     nursery.cancel_scope.cancel()
@@ -100,8 +119,9 @@ def test_versions_are_read_again_by_the_clock_or_when_somebody_looks_for_a_new_o
         shelf.clock.jump(2)
         await shelf.sets.view(PRODUCT, SET)
         assert 1 == shelf.store.reads[history_key(SET)]
+        assert 0 == shelf.road.refreshes
         await shelf.sets.view(PRODUCT, SET, fresh=True)
-        assert 2 == shelf.store.reads[history_key(SET)]
+        assert (2, 1) == (shelf.store.reads[history_key(SET)], shelf.road.refreshes)
         shelf.clock.jump(REFRESH_S)
         await shelf.sets.view(PRODUCT, SET)
         assert 3 == shelf.store.reads[history_key(SET)]
