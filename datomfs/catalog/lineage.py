@@ -57,10 +57,11 @@ class Lineage:
         self._origins: LRUCache[Place, _Origin] = LRUCache(_REMEMBERED)
         self._lock = Lock()
 
-    def walk(self, start: Place, metadata: Metadata) -> bytes:
+    def walk(self, start: Place, metadata: Metadata, note: str | None = None) -> bytes:
         """The lineage of a version, whose metadata the caller has, as JSON: itself, then every other version once.
 
-        Versions nearer to it come first. Raises DocumentInvalid for the metadata given, and nothing else.
+        Versions nearer to it come first. A `note` on the metadata given is told at the top. Raises DocumentInvalid for
+        that metadata, and nothing else.
         """
         found = {start: _origin(start, metadata)}
         depths, notes = {start: 0}, dict[tuple[Place, Place], str]()
@@ -85,7 +86,7 @@ class Lineage:
                 waiting.append(place)
         notes |= dict.fromkeys(_cycles(start, found), _CYCLE)
         records = [_record(place, origin, notes) for place, origin in found.items()]
-        document = {**start._asdict(), "versions": records}
+        document = {**start._asdict(), **({"note": note} if note else {}), "versions": records}
         return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
 
     def _read(self, place: Place, away: dict[str, AccessError]) -> _Origin:

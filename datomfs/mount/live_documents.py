@@ -38,6 +38,7 @@ from datomfs.vfs.source import Current, Handle, ProjectView
 
 _MOST_BYTES = 32 << 20
 """How many bytes of documents, those looked at last, are kept for the next look."""
+_NO_SNAPSHOT = "nobody kept the metadata of this version: this is what the current metadata tells"
 _KEYS = {MANIFEST_FILE: MANIFEST_KEY, GOVERNANCE_FILE: GOVERNANCE_KEY}
 
 
@@ -142,9 +143,12 @@ class LiveDocuments:
         return readers[document.name]()
 
     def _walk(self, catalog: Catalog, table: str, version: str) -> bytes:
-        """The lineage of the current version, whose metadata is the current one where nothing else tells of it."""
-        metadata = catalog.find_metadata(table, version) or catalog.read_metadata(table)
-        return self._lineage.walk(Place(catalog.project, table, version), metadata)
+        """The lineage of the current version; where nothing else tells of it, its metadata is the current one."""
+        place = Place(catalog.project, table, version)
+        metadata = catalog.find_metadata(table, version)
+        if metadata is None:
+            return self._lineage.walk(place, catalog.read_metadata(table), _NO_SNAPSHOT)
+        return self._lineage.walk(place, metadata)
 
 
 def _weight(content: bytes | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -68,6 +69,22 @@ def test_a_locked_mount_stays_as_it_is_whatever_is_written(tmp_path: Path, store
         assert two.body == before[f"{PROJECT}/dm.parquet"]
         (tmp_path / "analysis.lock").write_text("{}")
         assert before == tree_of(mount.path)
+
+
+def test_a_locked_mount_tells_what_the_lock_has(tmp_path: Path, stored: StoredProject) -> None:
+    two = stored.tables["dm"][1]
+    lock = write_lock(tmp_path, PROJECT, *store_options(stored))
+    with mounted(tmp_path, "--lock", lock, *store_options(stored)) as mount:
+        link, documents = mount.project / "dm.parquet", mount.project / ".datom" / "dm"
+        assert (b"lock", two.version.encode()) == (
+            os.getxattr(link, "user.datom.source"),
+            os.getxattr(link, "user.datom.version"),
+        )
+        history = json.loads((documents / "version_history.json").read_text(encoding="utf-8"))
+        assert [two.version] == [entry["version"] for entry in history]
+        assert [f"@{two.version[:8]}.parquet"] == [path.resolve().name for path in (documents / "versions").iterdir()]
+        lineage = json.loads((documents / "lineage.json").read_text(encoding="utf-8"))
+        assert lineage["note"].startswith("nobody kept the metadata of this version")
 
 
 def test_bytes_that_are_not_the_locked_ones_are_not_served(tmp_path: Path, stored: StoredProject) -> None:

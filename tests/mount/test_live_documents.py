@@ -200,6 +200,7 @@ def test_a_lineage_is_that_of_the_current_version(run: Run) -> None:
         assert content is not None
         document = json.loads(content)
         assert (RAW, "dm", DM_VERSION) == (document["project"], document["table"], document["version"])
+        assert "note" not in document
         (record,) = document["versions"]
         assert [{"project": RAW, "table": "dm", "version_sha": DM_DATA_SHA}] == record["source_lineage"]
 
@@ -214,7 +215,9 @@ def test_a_lineage_of_a_store_without_snapshots_begins_with_the_current_metadata
         archive.raw.put(metadata_key("dm"), json.dumps({**state, "nrow": 4}).encode())
         content = await archive.find(RAW, "dm", "lineage.json")
         assert content is not None
-        assert DM_DATA_SHA == json.loads(content)["versions"][0]["data_sha"]
+        document = json.loads(content)
+        assert (DM_VERSION, DM_DATA_SHA) == (document["version"], document["versions"][0]["data_sha"])
+        assert "nobody kept the metadata of this version: this is what the current metadata tells" == document["note"]
 
     run(test)
 
