@@ -47,7 +47,7 @@ _AHEAD = 12
 """How many payloads that nobody has asked for yet are brought at once."""
 _FRESH_S = 1.0
 """How young a view must be to count as just read, when somebody asks for a version it does not have."""
-_MOST_VERSIONS = 50_000
+_MOST_VERSIONS = 25_000
 """Of all tables that are remembered: 1.2 kB each."""
 _TABLE_WEIGHT = 5
 """What a table takes by itself, in versions."""
