@@ -97,6 +97,12 @@ def test_what_is_not_there_is_an_answer_and_no_failure(store: CountedStore, traf
 class _Broken(MemoryStore):
     """A store that does not answer."""
 
+    def head(self, key: str) -> ObjectInfo:
+        raise StoreUnreachable(self.url, key, "no answer")
+
+    def get(self, key: str) -> bytes:
+        raise StoreUnreachable(self.url, key, "no answer")
+
     def get_with_info(self, key: str) -> tuple[bytes, ObjectInfo]:
         raise StoreUnreachable(self.url, key, "no answer")
 
