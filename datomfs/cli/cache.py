@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +16,8 @@ from datomfs.cli.evicting import clear, evict, unpin
 from datomfs.cli.output import Record, emit_record, json_option
 from datomfs.cli.progress import progress_bar
 from datomfs.cli.selected import short_label
-from datomfs.cli.warming import cache_options, folder_option, pin, warm
+from datomfs.cli.sources import cache_dir_option
+from datomfs.cli.warming import cache_options, pin, warm
 from datomfs.cli.wiring import Session
 from datomfs.errors import CacheDamaged
 from datomfs.model.sizes import render_size
@@ -43,7 +43,7 @@ def cache() -> None:
 @cache_options
 @json_option
 @click.pass_obj
-def status(session: Session, cache_dir: Path | None, cache_size: int | None, as_json: bool) -> None:
+def status(session: Session, cache_size: int | None, as_json: bool) -> None:
     """Tell what the cache holds, and what it may hold.
 
     What is on its way counts already. Nothing is read but the index: `datomfs cache verify` looks at the files.
@@ -53,17 +53,17 @@ def status(session: Session, cache_dir: Path | None, cache_size: int | None, as_
     """
     from datomfs.cache.upkeep import summarize
 
-    folder = session.cache_folder(cache_dir, cache_size)
+    folder = session.cache_folder(cache_size)
     record = _status_record(folder, summarize(folder))
     emit_record(record if as_json else _status_for_people(record), as_json=as_json)
 
 
 @cache.command()
 @click.option("--quick", is_flag=True, help="Read no bytes of objects: only put the index right.")
-@folder_option
+@cache_dir_option
 @json_option
 @click.pass_obj
-def verify(session: Session, quick: bool, cache_dir: Path | None, as_json: bool) -> None:
+def verify(session: Session, quick: bool, as_json: bool) -> None:
     """Check every object against its digests and its name.
 
     What is damaged is dropped and named, and comes again when it is next read; the exit code is 5 then. The index is
@@ -75,7 +75,7 @@ def verify(session: Session, quick: bool, cache_dir: Path | None, as_json: bool)
     from datomfs.cache.inspection import inspect
     from datomfs.cache.scan import find_objects
 
-    folder = session.cache_folder(cache_dir)
+    folder = session.cache_folder()
     objects = find_objects(folder)
     with progress_bar("verifying", 0 if quick else sum(found.stored for found in objects)) as progress:
         report = inspect(folder, objects, quick=quick, on_progress=progress)

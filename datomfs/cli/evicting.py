@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from datomfs.cli.output import Record, SizeOption, emit_failures, emit_record, emit_rows, json_option, worst_code
 from datomfs.cli.selected import choose, parse_targets, short_label
-from datomfs.cli.sources import Sources, source_options
-from datomfs.cli.warming import folder_option
+from datomfs.cli.sources import Sources, cache_dir_option, source_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import DatomfsError, NotPinned
 from datomfs.model.names import is_sha
@@ -31,7 +29,7 @@ Errors = list[tuple[str, DatomfsError]]
 @click.argument("targets", metavar="TARGET...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Take all pins away.")
 @source_options
-@folder_option
+@cache_dir_option
 @json_option
 @click.pass_obj
 def unpin(
@@ -39,7 +37,6 @@ def unpin(
     targets: tuple[str, ...],
     everything: bool,
     sources: Sources,
-    cache_dir: Path | None,
     as_json: bool,
 ) -> None:
     """Let pinned versions go when their time comes.
@@ -53,7 +50,7 @@ def unpin(
     """
     if everything == bool(targets):
         raise click.UsageError("Name what is to be unpinned, or give --all.")
-    folder = session.cache_folder(cache_dir)
+    folder = session.cache_folder()
     pins, errors = folder.pins(), Errors()
     gone = dict.fromkeys(pins if everything else ())
     for target in targets:
@@ -76,7 +73,7 @@ def unpin(
 @click.option("--to", "size", type=SizeOption(zero=True), help="Remove until no more than this is left.")
 @click.option("--pinned", is_flag=True, help="Remove the targets though they are pinned; the pins stay noted.")
 @source_options
-@folder_option
+@cache_dir_option
 @json_option
 @click.pass_obj
 def evict(
@@ -85,7 +82,6 @@ def evict(
     size: Size | None,
     pinned: bool,
     sources: Sources,
-    cache_dir: Path | None,
     as_json: bool,
 ) -> None:
     """Remove copies: what was not used for longest, down to a size, or what is named.
@@ -102,7 +98,7 @@ def evict(
 
     if (size is None) != bool(targets) or (pinned and size is not None):
         raise click.UsageError("Give --to SIZE, or name what is to be removed, with or without --pinned.")
-    folder = session.cache_folder(cache_dir)
+    folder = session.cache_folder()
     if size is not None:
         gone = upkeep.evict_to(folder, size)
         freed, left = sum(entry.bytes for entry in gone), folder.total()
@@ -129,10 +125,10 @@ def evict(
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@folder_option
+@cache_dir_option
 @json_option
 @click.pass_obj
-def clear(session: Session, yes: bool, cache_dir: Path | None, as_json: bool) -> None:
+def clear(session: Session, yes: bool, as_json: bool) -> None:
     """Remove all copies, the pinned ones too.
 
     Pins stay noted: their versions are kept again once they are back. What is open in a mount stays readable there.
@@ -140,7 +136,7 @@ def clear(session: Session, yes: bool, cache_dir: Path | None, as_json: bool) ->
     \b
     Example: datomfs cache clear --yes
     """
-    folder = session.cache_folder(cache_dir)
+    folder = session.cache_folder()
     before = folder.total()
     if not yes:
         if not sys.stdin.isatty():

@@ -11,7 +11,7 @@ import click
 from datomfs.cli.daemonize import daemon_side, start_daemon
 from datomfs.cli.logs import check_log_file, log_to_file
 from datomfs.cli.output import SizeOption, emit_line
-from datomfs.cli.sources import Sources, lock_option, source_options
+from datomfs.cli.sources import Sources, cache_dir_option, lock_option, source_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import FileUnwritable, MountExtraMissing
 
@@ -24,7 +24,7 @@ from datomfs.errors import FileUnwritable, MountExtraMissing
 @click.option("--quiet", is_flag=True, help="Say nothing when it is mounted.")
 @click.option("--list-versions", is_flag=True, help="List all versions in table directories.")
 @click.option("--refresh", "refresh_s", type=click.FloatRange(min=0, min_open=True), help="Seconds between re-reads.")
-@click.option("--cache-dir", type=click.Path(path_type=Path), help="The folder that keeps what was fetched.")
+@cache_dir_option
 @click.option("--cache-size", type=SizeOption(), help="How much that folder may hold, for example 200GiB.")
 @click.option(
     "--verify", type=click.Choice(["strict", "deferred"]), help="When bytes are served: after their proof, or before."
@@ -43,7 +43,6 @@ def mount(
     quiet: bool,
     list_versions: bool,
     refresh_s: float | None,
-    cache_dir: Path | None,
     cache_size: int | None,
     verify: str | None,
     allow_other: bool,
@@ -104,7 +103,7 @@ def mount(
         serve(
             mountpoint,
             portfolio,
-            session.payload_reader(cache_dir=cache_dir, cache_size=cache_size, verify=verify),
+            session.payload_reader(cache_size=cache_size, verify=verify),
             refresh_s=refresh_s or session.config.refresh_s,
             stall_s=session.config.stall_s,
             list_versions=list_versions or session.config.list_versions,

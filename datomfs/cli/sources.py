@@ -57,6 +57,19 @@ lock_option = click.option(
 )
 
 
+def _note_cache_dir(context: click.Context, _: click.Parameter, cache_dir: Path | None) -> None:
+    context.obj.cache_dir = cache_dir
+
+
+cache_dir_option = click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    expose_value=False,
+    callback=_note_cache_dir,
+    help="The folder that keeps what was fetched.",
+)
+
+
 def source_options(command: F) -> F:
     """The options that say which projects are meant; the command gets them as `sources`."""
 

@@ -15,7 +15,7 @@ import click
 from datomfs.cli.output import Record, SizeOption, emit_failures, emit_rows, json_option, worst_code
 from datomfs.cli.progress import progress_bar
 from datomfs.cli.selected import Chosen, Failure, choose, parse_targets, read_scripts, short_label
-from datomfs.cli.sources import Sources, lock_option, source_options
+from datomfs.cli.sources import Sources, cache_dir_option, lock_option, source_options
 from datomfs.cli.wiring import Session
 from datomfs.errors import CacheFull, DatomfsError, NotFound
 from datomfs.layout import SHORT_VERSION_DIGITS
@@ -32,14 +32,9 @@ _AT_ONCE = 4
 _COLUMNS = ("state", "project", "table", "version", "size", "here")
 
 
-def folder_option(command: F) -> F:
-    """The option that names the folder of the cache."""
-    return click.option("--cache-dir", type=click.Path(path_type=Path), help="The cache in this folder.")(command)
-
-
 def cache_options(command: F) -> F:
     """The options that name the folder of the cache and what it may hold, as `mount` has them."""
-    return folder_option(
+    return cache_dir_option(
         click.option("--cache-size", type=SizeOption(), help="How much it may hold, for example 200GiB.")(command)
     )
 
@@ -62,7 +57,6 @@ def warm(
     dry_run: bool,
     sources: Sources,
     lock_path: Path | None,
-    cache_dir: Path | None,
     cache_size: int | None,
     as_json: bool,
 ) -> None:
@@ -91,7 +85,7 @@ def warm(
     chosen, not_found = choose(portfolio, selections, time.time_ns())
     passed_over = [one for one in not_found if are_scripts and isinstance(one.error, NotFound)]
     failures += [one for one in not_found if one not in passed_over]
-    with closing(session.payload_reader(cache_dir=cache_dir, cache_size=cache_size)) as reader:
+    with closing(session.payload_reader(cache_size=cache_size)) as reader:
         plans = _plan(reader, chosen)
         if not dry_run:
             if pinned:
@@ -112,7 +106,6 @@ def pin(
     targets: tuple[str, ...],
     no_warm: bool,
     sources: Sources,
-    cache_dir: Path | None,
     cache_size: int | None,
     as_json: bool,
 ) -> None:
@@ -126,7 +119,7 @@ def pin(
     """
     selections, failures = parse_targets(targets)
     chosen, not_found = choose(session.portfolio(sources), selections, time.time_ns())
-    with closing(session.payload_reader(cache_dir=cache_dir, cache_size=cache_size)) as reader:
+    with closing(session.payload_reader(cache_size=cache_size)) as reader:
         plans = _plan(reader, chosen)
         _pin(reader, plans)
         if not no_warm:

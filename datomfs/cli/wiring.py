@@ -37,10 +37,11 @@ _DEFAULT_REGION = "us-east-1"  # what R datom takes where none is named (format.
 
 @dataclass
 class Session:
-    """What the global options say; settings are read when a command first needs them."""
+    """What options say that concern all commands; settings are read when a command first needs them."""
 
     clone_dir: Path
     config_path: Path | None
+    cache_dir: Path | None = None
     traffic: Traffic = field(default_factory=Traffic)
 
     @cached_property
@@ -97,7 +98,7 @@ class Session:
         from datomfs.catalog.kept import Kept
         from datomfs.catalog.portfolio import Portfolio
 
-        kept = Kept(self.config.cache_path.absolute() / f"documents-{os.getuid()}") if keeps else None
+        kept = Kept(self._cache_path / f"documents-{os.getuid()}") if keeps else None
         _check_sources(sources)
 
         def open_documents(project: str, store: ReadableStore) -> Documents:
@@ -194,25 +195,28 @@ class Session:
     def _mirror(self, url: str) -> Mirror:
         from datomfs.repo.mirror import Mirror
 
-        return Mirror(url, self.config.cache_path.absolute() / "git")
+        return Mirror(url, self._cache_path / "git")
 
-    def cache_folder(self, path: Path | None = None, size: int | None = None) -> CacheFolder:
+    @property
+    def _cache_path(self) -> Path:
+        """The folder that everything that is kept lies in: payloads, documents, copies of repositories."""
+        return (self.cache_dir or self.config.cache_path).absolute()
+
+    def cache_folder(self, size: int | None = None) -> CacheFolder:
         """The folder of the cache, under the limits of the settings where options name no other."""
         from datomfs.cache.folder import CacheFolder, Limits
 
         config = self.config
         limits = Limits(size or config.cache_size, config.cache_min_free, group_readable=config.cache_group_readable)
-        return CacheFolder((path or config.cache_path).absolute(), limits)
+        return CacheFolder(self._cache_path, limits)
 
-    def payload_reader(
-        self, *, cache_dir: Path | None = None, cache_size: int | None = None, verify: str | None = None
-    ) -> PayloadReader:
+    def payload_reader(self, *, cache_size: int | None = None, verify: str | None = None) -> PayloadReader:
         """What opens payloads, in place or through the cache."""
         from datomfs.cache.proving import Verify
         from datomfs.cache.reader import PayloadReader
 
         return PayloadReader(
-            self.cache_folder(cache_dir, cache_size),
+            self.cache_folder(cache_size),
             memory=self.config.cache_memory,
             verify=Verify(verify or self.config.verify),
             stall_s=self.config.stall_s,

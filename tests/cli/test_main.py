@@ -18,6 +18,7 @@ import pytest
 from datomfs import __version__, errors
 from datomfs.cli import main as main_module
 from datomfs.cli.main import cli
+from datomfs.cli.wiring import Session
 from datomfs.errors import DatomfsError, StoreDenied
 from tests.cli.command import REPOSITORY, Datomfs, run_process
 
@@ -75,7 +76,7 @@ def test_the_examples_are_taken_by_the_command(words: str) -> None:
     for example in examples:
         rest = shlex.split(example.removeprefix("-C study1 "))
         command: click.Command = cli
-        context = click.Context(cli)
+        context = click.Context(cli, obj=Session(Path(), None))
         while isinstance(command, click.Group):
             name, *rest = rest
             command = command.commands[name]
