@@ -11,7 +11,8 @@
     │   ├── StoreError
     │   │   ├── ObjectMissing  ObjectChanged  ObjectExists  StoreMissing  StoreDenied  StoreUnreachable
     │   ├── RemoteUnreachable  RemoteDenied  PublishPending
-    │   └── FileUnwritable  PathUnreadable  NoSpace  CacheUnusable  CacheFull
+    │   ├── FileUnwritable  PathUnreadable  NoSpace  CacheUnusable  CacheFull
+    │   └── MemoryShort
     ├── IntegrityError                    5      the bytes are not the recorded ones: ask whoever keeps the store
     │   ├── PayloadMismatch  RecordedMissing  PayloadResized  PayloadForeign  CacheDamaged  RoadsDiffer
     ├── DocumentError                     6      a document cannot be read by this release, or by anyone
@@ -19,6 +20,7 @@
     │   ├── WriterTooOld
     ├── DataRefused                       7      change the data, then write again
     │   ├── UnhashableColumns  EmptyTable  UnreadableFile  SourceChanged
+    │   ├── FormatUnsupported  LossyImport
     ├── CloneError                        8      bring the clone in order, then repeat
     │   ├── NotAClone  CloneBusy  CloneDirty  CloneDiverged  CloneMismatch  RemoteRefused  WriteConflict
     │   └── DirectoryNotEmpty  RemoteNotEmpty  NamespaceOccupied
@@ -411,6 +413,17 @@ class CacheFull(AccessError):
     hint = "Make room with `datomfs cache evict` or `unpin`, raise [cache] size, or free space on the disk."
 
 
+@dataclass(eq=False)
+class MemoryShort(AccessError):
+    """A file that needs more memory to be read than there is; told before it is read."""
+
+    path: str
+    needed: str
+    available: str
+    message = "reading {path} takes about {needed} of memory, and {available} are free"
+    hint = "Free some, use a larger machine, or convert the file to parquet where there is one."
+
+
 # -- integrity -----------------------------------------------------------------------------------------------------
 
 
@@ -622,6 +635,38 @@ class SourceChanged(DataRefused):
     path: str
     message = "{path} was changed while it was being read"
     hint = "Wait until it is complete, then run the command again."
+
+
+@dataclass(eq=False)
+class FormatUnsupported(DataRefused):
+    """A file whose ending names no format that R datom reads (format.md §1, errors of datom_sync)."""
+
+    path: str
+    formats: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        return f"{self.path} is in no format that can be read: {', '.join(self.formats)}"
+
+    @property
+    def way_out(self) -> str:
+        return "Convert it to parquet or csv, or give it the ending of the format it has."
+
+
+@dataclass(eq=False)
+class LossyImport(DataRefused):
+    """A file of which R would lose or change something, each as a sentence (format.md §3.7)."""
+
+    path: str
+    losses: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        return f"R would not read {self.path} as it stands:" + "".join(f"\n  {loss}" for loss in self.losses)
+
+    @property
+    def way_out(self) -> str:
+        return "Mend the file (parquet loses nothing), or repeat with --as-r to take what R makes of it."
 
 
 # -- clones --------------------------------------------------------------------------------------------------------

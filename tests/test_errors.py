@@ -37,6 +37,8 @@ VALUES: dict[str, Any] = {
     "columns": (("col_a", "reason a"), ("col_b", "reason b")),
     "names": ("field_a", "field_b"),
     "files": ("file_a", "file_b"),
+    "formats": ("format_a", "format_b"),
+    "losses": ("loss_a", "loss_b"),
 }
 HINTLESS = {
     "ConfigInvalid",  # the reason says what would be right

@@ -1,4 +1,4 @@
-"""`datomfs hash`: the identity of files, without a project."""
+"""`datomfs hash`: the identity of files of any format, without a project."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from datomfs.errors import DatomfsError, FileMissing, UnreadableFile
 
 @click.command("hash")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
-@click.option("--metadata", is_flag=True, help="Hash metadata documents (JSON) instead of parquet files.")
+@click.option("--as-r", is_flag=True, help="Take what R reads also where it loses or changes something.")
+@click.option("--metadata", is_flag=True, help="Hash metadata documents (JSON) instead of tables.")
 @json_option
-def hash_files(files: tuple[str, ...], metadata: bool, as_json: bool) -> None:
-    """Print the data_sha of parquet FILES and the hash of each column.
+def hash_files(files: tuple[str, ...], as_r: bool, metadata: bool, as_json: bool) -> None:
+    """Print the data_sha of the tables in FILES and the hash of each column.
 
-    Equal values have equal hashes, in R and here, whoever wrote the file. A file that cannot be hashed does not stop
-    the others; the exit code is then that of the worst. With --json each file gives one line.
+    FILES are parquet, csv, tsv, txt, psv, sas7bdat, xpt, sav, zsav, por, dta, xls or xlsx, by their endings. Equal
+    values have equal hashes, in R and here, whoever wrote the file. A file that cannot be hashed does not stop the
+    others; the exit code is then that of the worst. A file of which R would lose something is refused, unless --as-r
+    says to take what is left; what R loses is told then. With --json each file gives one line.
 
     \b
-    Example: datomfs hash dm.parquet lb.parquet --json
+    Example: datomfs hash dm.parquet lb.xpt vs.csv --json
     """
     code = 0
     for file in files:
         try:
-            record = _hash_metadata(file) if metadata else _hash_table(file)
+            record = _hash_metadata(file) if metadata else _hash_table(file, as_r)
         except DatomfsError as error:
             code = max(code, error.exit_code)
             if as_json:
@@ -42,13 +45,15 @@ def hash_files(files: tuple[str, ...], metadata: bool, as_json: bool) -> None:
     sys.exit(code)
 
 
-def _hash_table(file: str) -> Record:
+def _hash_table(file: str, as_r: bool) -> Record:
     from datomfs.identity.table import hash_table
-    from datomfs.write.source import read_parquet
+    from datomfs.importing.formats import read_file
 
-    found = hash_table(read_parquet(Path(file)))
+    imported = read_file(Path(file), as_r=as_r)
+    found = hash_table(imported.table, imported.kinds)
     columns = [{"name": name, "sha": sha} for name, sha in found.column_hashes]
-    return {"file": file, "data_sha": found.data_sha, "column_hashes": columns}
+    losses = {"losses": list(imported.losses)} if imported.losses else {}
+    return {"file": file, "data_sha": found.data_sha, "column_hashes": columns, **losses}
 
 
 def _hash_metadata(file: str) -> Record:
@@ -66,5 +71,7 @@ def _hash_metadata(file: str) -> Record:
 
 def _print(record: Record) -> None:
     emit_line(f"{record.get('data_sha') or record['metadata_sha']}  {printable(record['file'])}")
+    for loss in record.get("losses", []):
+        emit_line(f"  lost: {printable(loss)}")
     for column in record.get("column_hashes", []):
         emit_line(f"  {column['sha']}  {printable(column['name'])}")

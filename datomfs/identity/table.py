@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
 from datomfs.errors import EmptyTable, UnhashableColumns
 from datomfs.identity.columns import hash_column
-from datomfs.identity.kinds import Refusal, kind_of
+from datomfs.identity.kinds import Kind, Refusal, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,13 @@ class TableSha:
     ncol: int
 
 
-def hash_table(table: pa.Table) -> TableSha:
+_BY_TYPE: Mapping[int, Kind] = MappingProxyType({})
+
+
+def hash_table(table: pa.Table, kinds: Mapping[int, Kind] = _BY_TYPE) -> TableSha:
     """The identity of a table as R datom would compute it for the same file. Order of rows and columns matters.
+
+    `kinds` has, by position, the kind of columns whose Arrow type does not tell what R has there.
 
     Raises EmptyTable, and UnhashableColumns naming every column that R has no kind for, with reason and way out.
     Takes a few MiB for each core beside the table, however large that is.
@@ -40,7 +47,8 @@ def hash_table(table: pa.Table) -> TableSha:
     if not table.num_rows or not table.num_columns:
         raise EmptyTable(table.num_rows, table.num_columns)
     with ThreadPoolExecutor(min(table.num_columns, os.cpu_count() or 1)) as pool:
-        outcomes = list(pool.map(_hash_or_refuse, table.schema, table.columns))
+        given = (kinds.get(place) for place in range(table.num_columns))
+        outcomes = list(pool.map(_hash_or_refuse, table.schema, table.columns, given))
     names = table.schema.names
     refused = tuple(
         (name, outcome.reason) for name, outcome in zip(names, outcomes, strict=True) if isinstance(outcome, Refusal)
@@ -53,6 +61,6 @@ def hash_table(table: pa.Table) -> TableSha:
     return TableSha(digest.hexdigest(), hashes, table.num_rows, table.num_columns)
 
 
-def _hash_or_refuse(field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> str | Refusal:
-    kind = kind_of(field)
+def _hash_or_refuse(field: pa.Field[Any], column: pa.ChunkedArray[Any], given: Kind | None) -> str | Refusal:
+    kind = given or kind_of(field)
     return kind if isinstance(kind, Refusal) else hash_column(field.name, kind, column)

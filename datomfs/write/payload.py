@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from datomfs.errors import DataRefused, NoSpace, ObjectExists, ObjectMissing, PayloadForeign, RecordedMissing
 from datomfs.identity.files import file_sha256
+from datomfs.identity.parquet import read_parquet
 from datomfs.identity.table import hash_table
 from datomfs.layout import payload_key
 from datomfs.model.history import History
 from datomfs.store.base import ObjectInfo, Store
-from datomfs.write.source import read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from datomfs.errors import CloneMismatch, RemoteRefused, WriteConflict
 from datomfs.identity.metadata import metadata_sha
+from datomfs.identity.parquet import read_parquet
 from datomfs.identity.table import hash_table
 from datomfs.model.location import Location
 from datomfs.model.names import check_name
@@ -26,7 +27,6 @@ from datomfs.store.base import Store
 from datomfs.write.payload import Payload, find_recorded, upload_payload
 from datomfs.write.plan import Action, NewVersion, Request, decide, plan_version
 from datomfs.write.publish import finish_publishing, follow_and_publish
-from datomfs.write.source import read_parquet
 from datomfs.write.state import TableState, check_door, is_governed, read_table_state
 
 _PUSH_ATTEMPTS = 10

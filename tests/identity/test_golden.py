@@ -13,8 +13,8 @@ import pytest
 
 from datomfs.errors import EmptyTable, UnhashableColumns
 from datomfs.identity.files import file_sha256
+from datomfs.identity.parquet import read_parquet
 from datomfs.identity.table import hash_table
-from datomfs.write.source import read_parquet
 from tests.identity.r_stores import FOLDER, needs_r_stores, objects
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "data-sha"

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datomfs.errors import DataRefused
+from datomfs.identity.parquet import read_parquet
 from datomfs.identity.table import hash_table
 from datomfs.layout import MANIFEST_KEY, MANIFEST_PATH, history_key, metadata_key, metadata_path, payload_key
 from datomfs.write.payload import upload_payload
 from datomfs.write.plan import Action
-from datomfs.write.source import read_parquet
 from tests.builders import Study, git, make_study, make_table, open_folder_store
 
 _GOLDEN = Path(__file__).parents[1] / "golden/data-sha"

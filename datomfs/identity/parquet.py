@@ -1,9 +1,9 @@
-"""Reading the parquet file that a new version is made of.
+"""Reading the parquet file that is to be hashed, as a whole.
 
-`writer` reads what the user names, `payload` what it found in a store. The file is read as a single file, never as a
-dataset: column names may repeat, and a folder is not a table. It is not memory-mapped: that saves a tenth of the time
-(29 instead of 32 ms for 80 MB of values), but if another program shortens the file meanwhile, the process dies of
-SIGBUS instead of getting an error.
+The writer reads what the user names, and what it found in a store; `importing` leaves parquet to it. The file is read
+as a single file, never as a dataset: column names may repeat, and a folder is not a table. It is not memory-mapped:
+that saves a tenth of the time (29 instead of 32 ms for 80 MB of values), but if another program shortens the file
+meanwhile, the process dies of SIGBUS instead of getting an error.
 """
 
 from __future__ import annotations

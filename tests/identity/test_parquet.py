@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datomfs.errors import FileMissing, UnreadableFile
-from datomfs.write.source import read_parquet
+from datomfs.identity.parquet import read_parquet
 
 
 @pytest.fixture
