@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from datomfs.errors import FileMissing, FormatUnsupported, LossyImport, UnreadableFile
+from datomfs.errors import EmptyTable, FileMissing, FormatUnsupported, LossyImport, UnreadableFile
 from datomfs.importing.imported import Imported
 from datomfs.importing.memory import check_memory
 
@@ -21,6 +21,14 @@ _READERS = {
     "txt": "delimited.read_delimited",
     "psv": "delimited.read_delimited",
     "parquet": "columnar.read_columnar",
+    "sas7bdat": "statistical.read_sas7bdat",
+    "xpt": "statistical.read_xpt",
+    "sav": "statistical.read_sav",
+    "zsav": "statistical.read_sav",
+    "por": "statistical.read_por",
+    "dta": "statistical.read_dta",
+    "xls": "excel.read_workbook",
+    "xlsx": "excel.read_workbook",
 }
 FORMATS = tuple(_READERS)
 
@@ -53,6 +61,8 @@ def read_file(path: Path, *, as_r: bool = False) -> Imported:
         raise FileMissing(str(path)) from error
     except OSError as error:
         raise UnreadableFile(str(path), os.strerror(error.errno) if error.errno else str(error)) from error
+    if not imported.table.num_rows or not imported.table.num_columns:
+        raise EmptyTable(imported.table.num_rows, imported.table.num_columns)
     if imported.losses and not as_r:
         raise LossyImport(str(path), imported.losses)
     return imported

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _FRACTIONS = (("us", 10**6), ("ns", 10**9))
 _LARGEST = 2**63 - 1
+_SECONDS_PER_DAY = 86400
+_TOO_FINE = "its seconds are too fine, or too far away, for a timestamp; R hashes them, and stores others"
 
 
 def instants_column(seconds: NDArray[np.float64], present: NDArray[np.bool_]) -> Column:
@@ -28,8 +30,21 @@ def instants_column(seconds: NDArray[np.float64], present: NDArray[np.bool_]) ->
         counts = _counts(values, per_second)
         if counts is not None:
             return Column(pa.array(counts, mask=~present).cast(pa.timestamp(unit, "UTC")))
-    loss = "its seconds are too fine, or too far away, for a timestamp; R hashes them, and stores others"
-    return Column(pa.array(values, mask=~present), Kind.TIME, (loss,))
+    return Column(pa.array(values, mask=~present), Kind.TIME, (_TOO_FINE,))
+
+
+def times_column(seconds: NDArray[np.float64], present: NDArray[np.bool_]) -> Column:
+    """Seconds of a day, or of any length, as R's hms and difftime have them.
+
+    They are times of day where all of them are below a day, else durations.
+    """
+    values = np.where(present, seconds, 0.0)
+    in_day = bool(((values >= 0) & (values < _SECONDS_PER_DAY)).all())
+    for unit, per_second in _FRACTIONS:
+        counts = _counts(values, per_second)
+        if counts is not None:
+            return Column(pa.array(counts, mask=~present).cast(pa.time64(unit) if in_day else pa.duration(unit)))
+    return Column(pa.array(values, mask=~present), Kind.DURATION, (_TOO_FINE,))
 
 
 def _counts(values: NDArray[np.float64], per_second: int) -> NDArray[np.int64] | None:
