@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from datomfs.importing.arrow import Values, pc
+from datomfs.importing.numbers import mask_of
 from datomfs.importing.scanner import Field
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Cells:
             trimmed = pc.replace_substring_regex(trimmed, r'^"([^"]*)"$', r"\1")
             texts = trimmed if self.quoted is None else pc.if_else(self.quoted, texts, trimmed)
         rows = pc.greater(pc.binary_length(texts), 0).fill_null(False)
-        return texts.filter(rows), rows.to_numpy(zero_copy_only=False)
+        return texts.filter(rows), mask_of(rows)
 
 
 def cells_of_column(fields: Sequence[Field]) -> Cells:

@@ -15,6 +15,7 @@ from datomfs.importing.cells import MISSING, Cells
 from datomfs.importing.column_types import RType, bump_types, read_column, type_of
 from datomfs.importing.imported import Column, Imported, imported_of
 from datomfs.importing.layout import Layout, find_begin, find_layout, sampled_types
+from datomfs.importing.memory import PEAK_OF_ODD_TEXT, check_memory
 from datomfs.importing.quick_rows import read_rows_quickly
 from datomfs.importing.rows import Rows, read_rows
 from datomfs.importing.scanner import Field
@@ -35,7 +36,7 @@ def read_delimited(path: Path) -> Imported:
     """The table a delimited text holds, whole, in memory, with what R loses of it.
 
     Raises UnreadableFile for what fread refuses, too: UTF-16, and quotes of a single column that never close;
-    EmptyTable where there is no row. OSError comes as reading gives it.
+    EmptyTable where there is no row; MemoryShort. OSError comes as reading gives it.
     """
     data = path.read_bytes()
     if data.startswith(_UTF_16):
@@ -48,7 +49,11 @@ def read_delimited(path: Path) -> Imported:
     layout = find_layout(text, begin)
     if layout is None:
         raise UnreadableFile(str(path), "it has one column, and quotes in it that do not close")
-    table = _find_table(layout)
+    rows = read_rows_quickly(layout, layout.body)
+    if rows is None:
+        check_memory(path, PEAK_OF_ODD_TEXT)
+        rows = read_rows(layout, layout.width, layout.body, fill=False)
+    table = _find_table(layout, rows)
     if not table.rows.count:
         raise EmptyTable(0, len(table.names))
     columns = [read_column(cells, type_) for cells, type_ in zip(table.rows.columns, table.types, strict=True)]
@@ -72,13 +77,12 @@ class _Table:
     loss: str | None = None
 
 
-def _find_table(layout: Layout) -> _Table:
-    """The rows, and whether the first line is one of them or has the names (section 7 of freadMain).
+def _find_table(layout: Layout, rows: Rows) -> _Table:
+    """The rows, with the first line if that is one of them and has no names (section 7 of freadMain).
 
     It has the names if some field of it is text where what is below is not. Else the line before it may have them,
     with more or fewer fields. Else it has them only if all its fields are text.
     """
-    rows = read_rows_quickly(layout, layout.body) or read_rows(layout, layout.width, layout.body, fill=False)
     types = _types(rows)
     if _ends_blank(layout) and rows.count and layout.width == 1 and types[0] is not RType.TEXT:
         rows = replace(rows, columns=[rows.columns[0].without_last()], count=rows.count - 1)

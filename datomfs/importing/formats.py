@@ -13,7 +13,7 @@ from pathlib import Path
 
 from datomfs.errors import EmptyTable, FileMissing, FormatUnsupported, LossyImport, UnreadableFile
 from datomfs.importing.imported import Imported
-from datomfs.importing.memory import check_memory
+from datomfs.importing.memory import check_format
 
 _READERS = {
     "csv": "delimited.read_delimited",
@@ -55,7 +55,7 @@ def read_file(path: Path, *, as_r: bool = False) -> Imported:
     try:
         if path.exists() and not path.is_file():
             raise UnreadableFile(str(path), "it is not a file")  # a pipe would block for ever
-        check_memory(path, format_)
+        check_format(path, format_)
         imported = _reader(format_)(path)
     except FileNotFoundError as error:
         raise FileMissing(str(path)) from error

@@ -11,15 +11,23 @@ from pathlib import Path
 from datomfs.errors import MemoryShort
 from datomfs.model.sizes import render_size
 
-_PEAK = {"csv": 4, "tsv": 4, "txt": 4, "psv": 4, "parquet": 4, "xls": 40, "xlsx": 40}
-_PEAK_OF_OTHERS = 12
+_PEAK_OF_SHEETS, _PEAK_OF_OTHERS = 60, 12
+_PEAKS = {"csv": 9, "tsv": 9, "txt": 9, "psv": 9, "parquet": 4, "xls": _PEAK_OF_SHEETS, "xlsx": _PEAK_OF_SHEETS}
+PEAK_OF_ODD_TEXT = 30
+"""Of text whose rows are read one by one."""
+
 _MEMINFO = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")
 
 
-def check_memory(path: Path, format_: str) -> None:
-    """Raise MemoryShort where reading a file would take more memory than is free, if the system tells."""
-    needed = path.stat().st_size * _PEAK.get(format_, _PEAK_OF_OTHERS)
+def check_format(path: Path, format_: str) -> None:
+    """Raise MemoryShort where a file of a format needs more memory than is free."""
+    check_memory(path, _PEAKS.get(format_, _PEAK_OF_OTHERS))
+
+
+def check_memory(path: Path, peak: int) -> None:
+    """Raise MemoryShort where reading a file takes more than is free: `peak` times its size. Passes if nobody knows."""
+    needed = path.stat().st_size * peak
     available = find_free_memory()
     if available is not None and needed > available:
         raise MemoryShort(str(path), render_size(needed), render_size(available))

@@ -136,7 +136,8 @@ _POWERS = np.array([np.longdouble(f"1e{power}") for power in range(_TABLE_POWER 
 
 def mask_of(found: Values) -> NDArray[np.bool_]:
     """Truth values in numpy; a null is false."""
-    mask: NDArray[np.bool_] = found.fill_null(False).to_numpy(zero_copy_only=False).astype(np.bool_)
+    # Not at once: for truth values Arrow's to_numpy imports pandas where that is installed.
+    mask: NDArray[np.bool_] = found.fill_null(False).cast(pa.uint8()).to_numpy(zero_copy_only=False).astype(np.bool_)
     return mask
 
 

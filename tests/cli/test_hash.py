@@ -13,6 +13,7 @@ import pytest
 from tests.cli.command import Datomfs, run_process
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+IMPORTS = GOLDEN / "csv-import"
 VECTORS = json.loads((GOLDEN / "data-sha" / "vectors.json").read_text(encoding="utf-8"))
 DOCUMENTS = json.loads((GOLDEN / "metadata-sha" / "vectors.json").read_text(encoding="utf-8"))
 
@@ -116,3 +117,37 @@ def test_names_of_columns_cannot_move_the_cursor(datomfs: Datomfs, tmp_path: Pat
 def test_hashing_needs_no_project_and_no_configuration(table_file: Path) -> None:
     outcome = run_process("hash", table_file, environment={"XDG_CONFIG_HOME": "/nonexistent"})
     assert (0, "") == (outcome.code, outcome.err)
+
+
+# -- other formats -------------------------------------------------------------------------------------------------
+
+
+_ALL = ["utf8.csv", "simple.tsv", "tab.txt", "simple.psv", "v8.xpt", "labelled.zsav", "multi.xlsx"]
+
+
+@pytest.mark.parametrize("name", _ALL)
+def test_files_of_all_formats_hash_as_in_r(datomfs: Datomfs, name: str) -> None:
+    cases = json.loads((IMPORTS / "vectors.json").read_text(encoding="utf-8"))
+    (expected,) = (case["data_sha"] for case in cases if case["file"] == name)
+    told = datomfs("hash", "--json", IMPORTS / "files" / name).json
+    assert (expected, False) == (told["data_sha"], "losses" in told)
+
+
+def test_what_r_would_lose_is_refused_and_taken_with_as_r(datomfs: Datomfs) -> None:
+    file = IMPORTS / "files" / "leading_zeros.csv"
+    refused = datomfs("hash", file)
+    assert (7, "") == (refused.code, refused.out)
+    assert "column 'a': leading zeros are lost (row 1: 001)" in refused.err
+    assert "--as-r" in refused.err
+    taken = datomfs("hash", "--as-r", file)
+    assert 0 == taken.code
+    assert "  lost: column 'a': leading zeros are lost (row 1: 001)" in taken.lines
+    told = datomfs("hash", "--as-r", "--json", file).json
+    assert told["data_sha"] == taken.lines[0].split()[0]
+    assert 2 == len(told["losses"])
+
+
+def test_a_format_that_is_not_known_is_refused(datomfs: Datomfs) -> None:
+    refused = datomfs("hash", IMPORTS / "files" / "refused.rds")
+    assert 7 == refused.code
+    assert "is in no format that can be read: csv, tsv" in refused.err

@@ -10,11 +10,13 @@ import pyarrow.types as pt
 
 from datomfs.identity.kinds import Kind
 from datomfs.importing.imported import Imported
+from tests.identity import reference
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "csv-import"
 
 _PER_SECOND = {"us": 10**6, "ns": 10**9}
 _MISSING = "NA"
+_KINDS = {"numeric": "num", "logical": "num", "character": "chr", "Date": "date", "POSIXct": "time", "hms": "drtn"}
 
 
 def r_columns(imported: Imported) -> list[tuple[str, str, list[Any]]]:
@@ -45,3 +47,16 @@ def _class_and_values(column: Any, kind: Kind | None) -> tuple[str, list[Any]]:
 
 def _render(column: Any) -> list[str]:
     return [_MISSING if value is None else str(value) for value in column.to_pylist()]
+
+
+def as_hashed(columns: list[Any]) -> list[reference.Column]:
+    """What the reference of datom-cv1 hashes for columns as R has them (doubles in hexadecimal)."""
+    found = []
+    for name, class_, values in columns:
+        cells = values if class_ == "character" else [_number(value) for value in values]
+        found.append(reference.Column(_KINDS[class_], name, cells))
+    return found
+
+
+def _number(value: str) -> bytes:
+    return reference.NA if value == _MISSING else reference.number(float.fromhex(value))

@@ -12,7 +12,7 @@ from datomfs.errors import EmptyTable, LossyImport
 from datomfs.identity.table import hash_table
 from datomfs.importing.formats import read_file
 from tests.identity import reference
-from tests.importing.test_statistical import as_hashed
+from tests.importing.frames import as_hashed
 
 FOLDER = Path(__file__).parents[1] / "golden" / "workbooks"
 VECTORS: dict[str, Any] = json.loads((FOLDER / "vectors.json").read_text(encoding="utf-8"))

@@ -15,10 +15,10 @@ from datomfs.identity.kinds import Kind
 from datomfs.identity.table import hash_table
 from datomfs.importing.formats import read_file
 from tests.identity import reference
+from tests.importing.frames import as_hashed
 
 FOLDER = Path(__file__).parents[1] / "golden" / "statistical"
 VECTORS: dict[str, Any] = json.loads((FOLDER / "vectors.json").read_text(encoding="utf-8"))
-KINDS = {"numeric": "num", "logical": "num", "character": "chr", "Date": "date", "POSIXct": "time", "hms": "drtn"}
 LOSSES = {
     "tag.dta": "column 'A': values with a meaning of their own become plain missing ones: .a",
     "tag.sas7bdat": "column 'A': values with a meaning of their own become plain missing ones: .A",
@@ -26,19 +26,6 @@ LOSSES = {
     "f.sav": "column 'V0': its dates have parts of days; R hashes and drops them",
     "f.dta": "column 'V0': its dates have parts of days; R hashes and drops them",
 }
-
-
-def as_hashed(columns: list[Any]) -> list[reference.Column]:
-    """What the reference of datom-cv1 hashes for the columns as R has them."""
-    found = []
-    for name, class_, values in columns:
-        cells = values if class_ == "character" else [_number(value) for value in values]
-        found.append(reference.Column(KINDS[class_], name, cells))
-    return found
-
-
-def _number(value: str) -> bytes:
-    return reference.NA if value == "NA" else reference.number(float.fromhex(value))
 
 
 @pytest.mark.parametrize("file", sorted(VECTORS))
