@@ -11,7 +11,7 @@ from pathlib import Path
 from datomfs.errors import MemoryShort
 from datomfs.model.sizes import render_size
 
-_PEAK_OF_SHEETS, _PEAK_OF_OTHERS = 60, 12
+_PEAK_OF_SHEETS, _PEAK_OF_OTHERS = 80, 25
 _PEAKS = {"csv": 9, "tsv": 9, "txt": 9, "psv": 9, "parquet": 4, "xls": _PEAK_OF_SHEETS, "xlsx": _PEAK_OF_SHEETS}
 PEAK_OF_ODD_TEXT = 30
 """Of text whose rows are read one by one."""

@@ -27,6 +27,7 @@ EXPECTED = {
         "DocumentInvalid", "DocumentTooLarge", "RefMissing", "SchemaUnsupported", "SchemaInvalid", "VocabularyUnknown",
         "WriterTooOld",
         "UnhashableColumns", "EmptyTable", "UnreadableFile", "SourceChanged",
+        "FormatUnsupported", "LossyImport", "MemoryShort",
         "NotAClone", "CloneBusy", "CloneDirty", "CloneDiverged", "CloneMismatch", "RemoteRefused", "WriteConflict",
         "DirectoryNotEmpty", "RemoteNotEmpty", "NamespaceOccupied",
         "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "NotInAMount", "UnmountBusy",
