@@ -224,6 +224,11 @@ class CacheFolder:
         with self._usable() as index:
             return index.find(name)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was ever counted here. Makes nothing."""
+        return (self.path / _INDEX_NAME).is_file()
+
     def total(self) -> int:
         """All bytes counted, those in flight included. Raises CacheUnusable."""
         with self._usable() as index:

@@ -84,7 +84,7 @@ class Reporter:
         """The report with what the disk knows. A cache that nothing was put into yet is not made for it."""
         folder = self._reader.folder
         try:
-            return replace(report, cache_bytes=folder.total() if folder.path.is_dir() else 0)
+            return replace(report, cache_bytes=folder.total() if folder.is_begun else 0)
         except (CacheUnusable, OSError):  # whoever needs it says so in the log
             return report
 
