@@ -1,12 +1,12 @@
-"""What is recorded of versions and projects, in a running mount: from histories in memory, and from snapshots.
+"""What is recorded of versions and projects, in a running mount: from histories in memory, from snapshots, from git.
 
-A snapshot is read when somebody asks for what it alone has, and then kept: a version never changes.
+What a history lacks is read when somebody asks for it, and then kept: a version never changes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import trio
@@ -58,10 +58,14 @@ class LiveFacts:
             return None
         recorded = _recorded(*found)
         read = self._snapshots.get((project, name, version))
-        return Facts(recorded, _SNAPSHOT_FIELDS) if read is None else Facts({**recorded, **read})
+        if read is not None:
+            return Facts({**recorded, **read})
+        return Facts(
+            recorded, [field for field in (*_SNAPSHOT_FIELDS, *_commit_field(found[0])) if field not in recorded]
+        )
 
     async def read(self, project: str, name: str, version: str) -> Mapping[str, str]:
-        """The same with the snapshot. Raises DocumentError, and the store's errors."""
+        """The same with what the snapshot and git have. Raises DocumentError, and the store's errors."""
         found = self._find_version(project, name, version)
         if found is None:
             return {}
@@ -69,10 +73,9 @@ class LiveFacts:
         key = (project, name, version)
 
         async def read(_: Progress) -> Mapping[str, str]:
-            metadata = await self._work.in_thread(catalog.find_metadata, name, version)
-            if metadata is None:
-                return {}
-            return self._snapshots.setdefault(key, _described(metadata))
+            facts = await self._work.in_thread(_read_facts, catalog, name, version)
+            # Without a snapshot there may be one the next time: its writer may not be done.
+            return self._snapshots.setdefault(key, facts) if facts.keys() & set(_SNAPSHOT_FIELDS) else facts
 
         read_facts = self._snapshots.get(key)
         if read_facts is None:
@@ -112,6 +115,18 @@ def _recorded(catalog: Catalog, found: TableVersion) -> Mapping[str, str]:
         "source": catalog.documents.source,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _commit_field(catalog: Catalog) -> Sequence[str]:
+    """Histories in a store name commits themselves (format.md §4.5); those in git cannot, and git is asked."""
+    return ("commit_sha",) if catalog.documents.source == "git" else ()
+
+
+def _read_facts(catalog: Catalog, name: str, version: str) -> Mapping[str, str]:
+    metadata = catalog.find_metadata(name, version)
+    facts = _described(metadata) if metadata else {}
+    commit = catalog.find_commit(name, version) if _commit_field(catalog) else None
+    return facts if commit is None else {**facts, "commit_sha": commit}
 
 
 def _described(metadata: Metadata) -> Mapping[str, str]:

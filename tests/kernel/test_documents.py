@@ -197,7 +197,6 @@ def test_documents_from_git_are_those_of_its_newest_commit_and_say_so(tmp_path: 
             assert git(study.clone, "show", f"HEAD:{path}") == (documents / shown).read_text().removesuffix("\n")
         pin = mount.path / study.name / "dm" / f"@{old[:8]}.parquet"
         assert (b"git", b"3") == (os.getxattr(pin, "user.datom.source"), os.getxattr(pin, "user.datom.nrow"))
-        assert "user.datom.commit_sha" not in os.listxattr(pin)
         assert b"git" == os.getxattr(mount.path / study.name, "user.datom.source")
 
 

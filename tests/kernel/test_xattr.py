@@ -16,6 +16,7 @@ import pytest
 from datomfs.model.location import Location
 from datomfs.model.timestamps import parse_timestamp_ns
 from datomfs.store.local import LocalStore
+from tests.builders import git, make_study, make_table
 from tests.kernel.conftest import Shown
 from tests.mounts import PROJECT, eventually, kernel_test, mounted
 from tests.product import (
@@ -172,3 +173,21 @@ def test_labels_of_more_than_64_kib_are_too_big_for_the_kernel(product: Path, tm
             os.getxattr(directory, "user.datom.tags")
         assert errno.E2BIG == caught.value.errno
         assert SET_DATA_SHA == os.getxattr(directory, "user.datom.data_sha").decode()
+
+
+def test_the_commit_of_a_version_is_the_one_that_git_has(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    study.write("dm", make_table(seed=1))
+    first = git(study.clone, "rev-parse", "HEAD")
+    study.write("dm", make_table(seed=2))
+    second = git(study.clone, "rev-parse", "HEAD")
+    entries = json.loads((study.clone / "dm" / "version_history.json").read_text(encoding="utf-8"))
+    expected = {entries[1]["version"]: first, entries[0]["version"]: second}
+    options = ("--store", study.location.root, "--project", study.name, "--repo", study.remote)
+    with mounted(tmp_path, *options) as mount:
+        for version, commit in expected.items():
+            path = mount.path / study.name / "dm" / f"@{version[:8]}.parquet"
+            assert "user.datom.commit_sha" in os.listxattr(path)
+            assert commit.encode() == os.getxattr(path, "user.datom.commit_sha")
+            assert b"git" == os.getxattr(path, "user.datom.source")
+            assert b"3" == os.getxattr(path, "user.datom.nrow")
