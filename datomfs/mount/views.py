@@ -123,7 +123,10 @@ class Views(Generic[K, T]):
             return known.value
         if known is None and recall is not None:
             kept = await recall()
-            if kept is not None:
+            known = self._views.get(key)  # somebody else may have read it meanwhile
+            if known is not None and trio.current_time() < known.until_s:
+                return known.value
+            if known is None and kept is not None:
                 known, patience_s = _as_aged(kept), _FIRST_PATIENCE_S
 
         # Kept by the run itself: when it takes longer than anybody waits, a retry finds what it brought.

@@ -158,6 +158,29 @@ def test_a_store_that_hangs_is_waited_for_for_seconds_and_its_answer_comes_in_wh
     run(test)
 
 
+def test_what_was_read_while_somebody_looked_for_what_was_kept_is_not_read_again() -> None:
+    async def test(bench: Bench) -> None:
+        looked = trio.Event()
+
+        async def look() -> Kept[str] | None:
+            await looked.wait()
+            return Kept("kept", 7)
+
+        async with trio.open_nursery() as nursery:
+            answers: list[str] = []
+
+            async def ask() -> None:
+                answers.append(await bench.views.get("key", bench._read, "a word", recall=look))
+
+            nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            assert "one" == await bench.get()
+            looked.set()
+        assert (["one"], 1) == (answers, bench.reads)
+
+    run(test)
+
+
 def test_where_nothing_was_kept_the_error_is_told() -> None:
     async def test(bench: Bench) -> None:
         bench.answer = AWAY
