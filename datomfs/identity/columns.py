@@ -54,9 +54,7 @@ def hash_column(name: str, kind: Kind, column: Column) -> str | Refusal:
     `kind` is what `kinds.kind_of` said of its field. The hash covers kind, name and values, in row order; it does not
     depend on how the values are cut into chunks, nor on dictionaries.
     """
-    type_ = value_type(column.type)
-    if pt.is_int64(type_) and kind is Kind.NUMBER and not _fits_r_integer(column):
-        kind = Kind.INTEGER64
+    kind = settled_kind(kind, column)
     digest = hashlib.sha256(kind.encode() + name.encode() + b"\0")
     if kind is Kind.TEXT:
         refusal = _feed_texts(digest, column)
@@ -69,6 +67,42 @@ def hash_column(name: str, kind: Kind, column: Column) -> str | Refusal:
     if kind is Kind.DURATION:
         digest.update(b"\0secs")
     return digest.hexdigest()
+
+
+def settled_kind(kind: Kind, column: Column) -> Kind:
+    """The kind of a column once its values are seen, which decide for int64 (format.md §3.5)."""
+    is_large = kind is Kind.NUMBER and pt.is_int64(value_type(column.type)) and not _fits_r_integer(column)
+    return Kind.INTEGER64 if is_large else kind
+
+
+# -- values as they are hashed, for who compares them --------------------------------------------------------------
+
+
+def doubles(column: Column) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The values of a column that is hashed as doubles, and which of them are missing: null, or NA to R."""
+    values, missing = [np.empty(0)], [np.empty(0, np.bool_)]
+    for part in _slices(column):
+        found, known = _as_r_double(part), _missing(part)
+        is_na = np.isnan(found) & (found.view(np.uint64) & _LOW_WORD == _NA_LOW_WORD)
+        values.append(found)
+        missing.append(is_na if known is None else known | is_na)
+    return np.concatenate(values), np.concatenate(missing)
+
+
+def integers(column: Column) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The same for a column of the kind INTEGER64."""
+    values, missing = [np.empty(0, np.int64)], [np.empty(0, np.bool_)]
+    for part in _slices(column):
+        found = _raw(part)
+        values.append(found)
+        missing.append(_is_null(part) | (found == _INTEGER64_NA))
+    return np.concatenate(values), np.concatenate(missing)
+
+
+def texts(column: Column) -> pa.Array[Any]:
+    """The same for a column of the kind TEXT; what is missing is null."""
+    parts = [part.cast(pa.large_string()) for part in _slices(column)]
+    return pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
 
 
 # -- numbers -------------------------------------------------------------------------------------------------------

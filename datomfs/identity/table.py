@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -56,9 +56,15 @@ def hash_table(table: pa.Table, kinds: Mapping[int, Kind] = _BY_TYPE) -> TableSh
     if refused:
         raise UnhashableColumns(refused)
     hashes = tuple((name, str(outcome)) for name, outcome in zip(names, outcomes, strict=True))
-    digest = hashlib.sha256(b"datom-cv1" + struct.pack("<dd", table.num_rows, table.num_columns))
-    digest.update("".join(sha for _, sha in hashes).encode())
-    return TableSha(digest.hexdigest(), hashes, table.num_rows, table.num_columns)
+    data_sha = join_hashes(table.num_rows, [sha for _, sha in hashes])
+    return TableSha(data_sha, hashes, table.num_rows, table.num_columns)
+
+
+def join_hashes(nrow: int, shas: Sequence[str]) -> str:
+    """The data_sha of a table with that many rows, and columns of these hashes in this order (format.md §3.1)."""
+    digest = hashlib.sha256(b"datom-cv1" + struct.pack("<dd", nrow, len(shas)))
+    digest.update("".join(shas).encode())
+    return digest.hexdigest()
 
 
 def _hash_or_refuse(field: pa.Field[Any], column: pa.ChunkedArray[Any], given: Kind | None) -> str | Refusal:
