@@ -3,6 +3,7 @@
     DatomfsError                     exit code   what the caller can do
     ├── UsageError                        2      correct what was typed or configured
     │   ├── InvalidName  InvalidSha  InvalidTarget  InvalidKey  ConfigInvalid  MomentNotOver
+    │   ├── KeyUnusable
     ├── NotFound                          3      look with `datomfs ls` or `datomfs history`
     │   ├── ProjectNotFound  TableNotFound  VersionNotFound  VersionAmbiguous  FileMissing  NotATable
     │   ├── NothingThen  NothingNamed  NotPinned  AttributeNotFound  AttributeForeign
@@ -124,6 +125,16 @@ class MomentNotOver(UsageError):
     when: str
     message = "{when} is not over yet: what it will show may still change"
     hint = "Name a moment that has passed (days end at midnight UTC), or none for the current versions."
+
+
+@dataclass(eq=False)
+class KeyUnusable(UsageError):
+    """A column by which rows cannot be told from each other."""
+
+    column: str
+    reason: str
+    message = "column {column!r} cannot be a key: {reason}"
+    hint = "Name columns that both versions have and that have kept their kind; without --key rows go by position."
 
 
 # -- not found -----------------------------------------------------------------------------------------------------

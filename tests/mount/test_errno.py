@@ -32,7 +32,7 @@ EXPECTED = {
         "DirectoryNotEmpty", "RemoteNotEmpty", "NamespaceOccupied",
         "MountpointMissing", "MountpointNotEmpty", "MountpointBusy", "NotMounted", "NotInAMount", "UnmountBusy",
         "MountRefused", "FuseMissing", "MountExtraMissing", "MountFailed", "AllowOtherForbidden", "MountUnreported",
-        "CacheUnusable", "CacheFull", "CacheDamaged", "MomentNotOver", "RoadsDiffer",
+        "CacheUnusable", "CacheFull", "CacheDamaged", "MomentNotOver", "RoadsDiffer", "KeyUnusable",
     },
 }  # fmt: skip
 

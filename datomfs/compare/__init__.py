@@ -1,0 +1,1 @@
+"""What differs between two tables: columns, rows, values. Knows no projects, stores or versions."""
