@@ -2,7 +2,7 @@
 
 Exit codes (docs/operations.md): 0 done; 1 a fault of ours; 2 usage or configuration; 3 not found; 4 no access; 5 bytes
 that are not the recorded ones; 6 a document that cannot be used; 7 data refused; 8 the clone; 9 the mount;
-130 interrupted. They come from the errors themselves; here they only leave the process.
+10 tables that differ; 130 interrupted. They come from the errors themselves; here they only leave the process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import click
 
 from datomfs import __version__
 from datomfs.cli.cache import cache
+from datomfs.cli.diff import diff
 from datomfs.cli.doctor import doctor
 from datomfs.cli.example import example
 from datomfs.cli.hash import hash_files
@@ -51,7 +52,7 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     """Every version of every study table, as a file.
 
     \b
-    Read:   ls  history  show  resolve  get  lock
+    Read:   ls  history  show  resolve  get  diff  lock
     Mount:  mount  unmount  info  refresh  status  service
     Cache:  cache status | warm | pin | unpin | verify | evict | clear
     Write:  init  clone  write  pull
@@ -65,7 +66,7 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
 
 
 for command in (
-    cache, clone, config, doctor, example, get, hash_files, history, info, init, lock, ls, mount, pull, refresh,
+    cache, clone, config, diff, doctor, example, get, hash_files, history, info, init, lock, ls, mount, pull, refresh,
     resolve, service, show, status, unmount, write,
 ):  # fmt: skip
     cli.add_command(command)

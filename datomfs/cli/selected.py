@@ -116,7 +116,7 @@ def choose(portfolio: Portfolio, selections: Iterable[Selection], now_ns: int) -
         catalog = portfolio.catalog(selection.project)
         if selection.table is None:
             return _find_all(catalog, selection)
-        return [_find(catalog, _read_named(catalog, selection))], []
+        return [choose_one(catalog, selection)], []
 
     for selection, result in several(dict.fromkeys(selections), look_up, at_once=_SELECTIONS_AT_ONCE):
         if isinstance(result, DatomfsError):
@@ -125,6 +125,11 @@ def choose(portfolio: Portfolio, selections: Iterable[Selection], now_ns: int) -
             chosen |= {one.label: one for one in result[0]}
             failures += result[1]
     return [chosen[label] for label in sorted(chosen)], sorted(failures, key=lambda one: one.target)
+
+
+def choose_one(catalog: Catalog, selection: Selection) -> Chosen:
+    """The version that a selection with a table means; its moment is over. Raises NotFound, and what reading raises."""
+    return _find(catalog, _read_named(catalog, selection))
 
 
 def check_over(when: When | None, now_ns: int) -> None:

@@ -95,10 +95,9 @@ class Session:
         What it asks of stores is counted in `traffic`. With `keeps`, what is read is kept for the time when nobody
         answers.
         """
-        from datomfs.catalog.kept import Kept
         from datomfs.catalog.portfolio import Portfolio
 
-        kept = Kept(self._cache_path / f"documents-{os.getuid()}") if keeps else None
+        kept = self.kept if keeps else None
         _check_sources(sources)
 
         def open_documents(project: str, store: ReadableStore) -> Documents:
@@ -113,6 +112,13 @@ class Session:
                 "--gov-store, or --store and --project",
             )
         return Portfolio(solo, self._open_counted, governed=governed, open_documents=open_documents, kept=kept)
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What this user's mounts and comparisons have seen, below the cache."""
+        from datomfs.catalog.kept import Kept
+
+        return Kept(self._cache_path / f"documents-{os.getuid()}")
 
     def locked_portfolio(self, path: Path, sources: Sources) -> Portfolio:
         """The projects of a lock, at the versions it has, read from where options, settings or the lock place them.
