@@ -17,7 +17,7 @@ from datomfs.errors import DatomfsError, FileMissing, UnreadableFile
 @click.option("--metadata", is_flag=True, help="Hash metadata documents (JSON) instead of tables.")
 @json_option
 def hash_files(files: tuple[str, ...], as_r: bool, metadata: bool, as_json: bool) -> None:
-    """Print the hashes of the tables in FILES, and of each of their columns.
+    """Print the hashes of tables in FILES and their columns.
 
     FILES are parquet, csv, tsv, txt, psv, sas7bdat, xpt, sav, zsav, por, dta, xls or xlsx, by their endings. Equal
     values have equal hashes, in R and here, whoever wrote the file. A file that cannot be hashed does not stop the
