@@ -64,10 +64,8 @@ class _Delivery:
 
     def finish(self, position: int, error: DatomfsError | None) -> None:
         """No more comes."""
-        if self.etag != self.payload.etag:
-            error = None  # what became of an object that is meant no longer is nobody's concern
         self.payload.blocks.release(self.room)
-        self.payload.ended(self.job, position, error)
+        self.payload.ended(self.job, position, error, self.etag)
 
 
 class RemotePayload:
@@ -240,9 +238,13 @@ class RemotePayload:
                 if waiter.wants(start, end):
                     waiter.event.set()
 
-    def ended(self, job: Job, position: int, error: DatomfsError | None) -> None:
-        """A job is done; if there was an error, nothing came from `position` on."""
+    def ended(self, job: Job, position: int, error: DatomfsError | None, etag: str | None = None) -> None:
+        """A job is done; if there was an error, nothing came from `position` on. `etag` is what it was begun for."""
         with self._lock:
+            # What became of an object that is meant no longer is nobody's concern. Looked at under the lock: whoever
+            # waits for the one that is meant now takes his place in the row after that was decided.
+            if etag not in (None, self.etag):
+                error = None
             is_complete = error is None and self.blocks.is_on_disk
             self._users += is_complete  # until that is dealt with, the files stay open
             self._end(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,9 +94,12 @@ def test_files_that_are_read_in_place_are_proven_and_no_reads_of_the_cache(
 
 def test_a_deferred_proof_counts_when_it_is_made(make_readers: MakeReaders) -> None:
     store, reader = RemoteStore(), make_readers(verify=Verify.DEFERRED)
+    begin = threading.Event()
+    reader._prover.submit(lambda on_progress: begin.wait(30))  # all may be here before we have looked
     payload = open_now(reader, store, put(store, BODY), recorded(BODY))
     assert {} == proofs(reader)
     read(payload, 0)
     assert Verified.PENDING == payload.verified
     assert {} == proofs(reader)
+    begin.set()
     payload.close()
