@@ -103,30 +103,32 @@ class Portfolio:
         with self._lock:
             return self._catalogs.setdefault(project, catalog)
 
-    def recall(self, project: str) -> RecalledCatalog | None:
-        """What was kept of a project is what its catalog tells from now on; None, and no change, where nothing was.
+    def find_kept(self, project: str) -> RecalledCatalog | None:
+        """What was kept of a project, or None. Asks nobody.
 
-        Asks nobody. Where a ref was kept that must not be followed, nothing was kept.
+        Where a ref was kept that must not be followed, nothing was kept.
         """
         try:
             live = self._catalogs.get(project) or self._open_kept(project)
         except DatomfsError:  # who reads the ref tells
             return None
-        recalled = live.recall() if isinstance(live, KeepingCatalog) else None
-        if recalled is not None:
-            self._recalled[project] = recalled
-        return recalled
+        return live.recall() if isinstance(live, KeepingCatalog) else None
+
+    def recall(self, project: str, recalled: RecalledCatalog) -> None:
+        """What was kept of a project is what its catalog tells from now on."""
+        self._recalled[project] = recalled
 
     def believe(self, project: str) -> None:
         """The project's store answers: its catalog asks it again."""
         self._recalled.pop(project, None)
 
-    def recall_projects(self) -> Recalled | None:
-        """The projects of governance are those that were kept, until the next refresh; None where none were."""
-        recalled = self._governed.governance.recall_projects() if self._governed else None
-        if recalled is not None:
-            self._register(recalled.projects)
-        return recalled
+    def find_kept_projects(self) -> Recalled | None:
+        """The projects of governance as they were kept; None where none were. Asks nobody."""
+        return self._governed.governance.recall_projects() if self._governed else None
+
+    def recall_projects(self, recalled: Recalled) -> None:
+        """The projects of governance are those that were kept, until the next refresh."""
+        self._register(recalled.projects)
 
     def _make(self, project: str, store: ReadableStore) -> Catalog:
         documents = self._open_documents(project, store)

@@ -83,7 +83,7 @@ def mount(
         clear_stale(mountpoint)
     if not is_stale(mountpoint):  # that is left to the daemon, whose log is to tell it
         check_mountpoint(mountpoint)
-    if sources.project is not None and portfolio.recall(sources.project) is None:
+    if sources.project is not None and portfolio.find_kept(sources.project) is None:
         # One project named on the command line is all there will be to see: say now what is wrong with it, unless an
         # earlier mount has kept something to look at while nobody answers.
         portfolio.catalog(sources.project).read_manifest()

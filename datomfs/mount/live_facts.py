@@ -60,9 +60,8 @@ class LiveFacts:
         read = self._snapshots.get((project, name, version))
         if read is not None:
             return Facts({**recorded, **read})
-        return Facts(
-            recorded, [field for field in (*_SNAPSHOT_FIELDS, *_commit_field(found[0])) if field not in recorded]
-        )
+        fields = (*_SNAPSHOT_FIELDS, *_commit_field(found[0]))
+        return Facts(recorded, tuple(field for field in fields if field not in recorded))
 
     async def read(self, project: str, name: str, version: str) -> Mapping[str, str]:
         """The same with what the snapshot and git have. Raises DocumentError, and the store's errors."""

@@ -85,8 +85,11 @@ class LiveProjects:
         return self._portfolio.projects
 
     async def _recall_names(self) -> Kept[Sequence[str]] | None:
-        recalled = await self._work.in_thread(self._portfolio.recall_projects)
-        return None if recalled is None else Kept(self._portfolio.projects, recalled.checked_ns)
+        recalled = await self._work.in_thread(self._portfolio.find_kept_projects)
+        if recalled is None or self.believed_s(None):
+            return None
+        self._portfolio.recall_projects(recalled)
+        return Kept(self._portfolio.projects, recalled.checked_ns)
 
     async def _read(self, project: str) -> ProjectView:
         try:
@@ -98,7 +101,9 @@ class LiveProjects:
             raise
         except AccessError:
             # What nobody has looked at in this mount may have been kept by an earlier one.
-            await self._work.in_thread(self._portfolio.recall, project)
+            recalled = await self._work.in_thread(self._portfolio.find_kept, project)
+            if recalled is not None:
+                self._portfolio.recall(project, recalled)
             raise
         self._portfolio.believe(project)
         self.refreshed_s[project] = began_s
@@ -106,9 +111,11 @@ class LiveProjects:
 
     async def _recall(self, project: str) -> Kept[ProjectView] | None:
         """What was kept of a project; from then on also of its tables, until its store answers."""
-        recalled = await self._work.in_thread(self._portfolio.recall, project)
-        if recalled is None:
+        recalled = await self._work.in_thread(self._portfolio.find_kept, project)
+        # What is kept may be what this mount has read meanwhile: then the store answers, and is to be believed.
+        if recalled is None or self.believed_s(project):
             return None
+        self._portfolio.recall(project, recalled)
         try:
             manifest = await self._work.in_thread(recalled.read_manifest)
         except DatomfsError as error:

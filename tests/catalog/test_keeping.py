@@ -87,6 +87,13 @@ def read(catalog: Catalog) -> tuple[object, ...]:
     return catalog.read_manifest(), catalog.read_versions("dm"), catalog.list_payloads("dm")
 
 
+def recall_projects(portfolio: Portfolio) -> None:
+    """The projects are those that were kept."""
+    recalled = portfolio.find_kept_projects()
+    assert recalled is not None
+    portfolio.recall_projects(recalled)
+
+
 @pytest.mark.parametrize("project", [P, "SOLO"])
 def test_another_process_is_told_what_the_last_one_read(world: World, project: str) -> None:
     before = world.process()
@@ -94,10 +101,11 @@ def test_another_process_is_told_what_the_last_one_read(world: World, project: s
     online = read(before.catalog(project))
     world.cut()
     after = world.process()
-    assert after.recall_projects() is not None
+    recall_projects(after)
     assert ("SOLO", P) == after.projects
-    recalled = after.recall(project)
+    recalled = after.find_kept(project)
     assert recalled is not None
+    after.recall(project, recalled)
     assert recalled is after.catalog(project)
     assert online == read(after.catalog(project))
     assert abs(time.time_ns() - recalled.checked_ns) < 60 * 10**9
@@ -108,22 +116,24 @@ def test_what_was_never_read_is_away_and_not_missing(world: World) -> None:
     before.catalog(P).read_manifest()
     world.cut()
     after = world.process()
-    after.recall_projects()
-    recalled = after.recall(P)
+    recall_projects(after)
+    recalled = after.find_kept(P)
     assert recalled is not None
     for ask in (recalled.read_table, recalled.read_history, recalled.list_payloads):
         with pytest.raises(StoreUnreachable):
             ask("dm")
     with pytest.raises(StoreUnreachable):
         recalled.list_all_payloads()
-    assert after.recall("SOLO") is None
+    assert after.find_kept("SOLO") is None
 
 
 def test_a_project_that_answers_again_is_believed(world: World) -> None:
     portfolio = world.process()
     read(portfolio.catalog(P))
     world.cut()
-    assert portfolio.recall(P) is not None
+    recalled = portfolio.find_kept(P)
+    assert recalled is not None
+    portfolio.recall(P, recalled)
     world.cut(None)
     put_table(world.stores["acme"], "dm", table_state(Y))
     assert X == portfolio.catalog(P).read_versions("dm").history.entries[0].data_sha
@@ -152,7 +162,7 @@ def test_a_solo_project_at_another_place_is_another_project(world: World) -> Non
     read(world.process().catalog("SOLO"))
     world.stores["elsewhere"] = Far("elsewhere")
     moved = Portfolio({"SOLO": Location("s3", "elsewhere")}, world.open, kept=Kept(world.folder))
-    assert moved.recall("SOLO") is None
+    assert moved.find_kept("SOLO") is None
 
 
 def test_a_project_that_is_registered_no_more_is_not_recalled(world: World) -> None:
@@ -161,8 +171,8 @@ def test_a_project_that_is_registered_no_more_is_not_recalled(world: World) -> N
     world.process().refresh()
     world.cut()
     after = world.process()
-    after.recall_projects()
-    assert (("SOLO",), None) == (after.projects, after.recall(P))
+    recall_projects(after)
+    assert (("SOLO",), None) == (after.projects, after.find_kept(P))
 
 
 # -- refs ----------------------------------------------------------------------------------------------------------
@@ -173,7 +183,7 @@ def test_a_ref_that_was_kept_serves_while_gov_storage_is_away(world: World, faul
     world.process().catalog(P)
     world.gov.fault = fault
     after = world.process()
-    after.recall_projects()
+    recall_projects(after)
     assert Location("s3", "acme") == after.location(P)
     assert ["dm"] == list(after.live(P).read_manifest().rows)
 
@@ -192,8 +202,8 @@ def test_a_ref_that_was_kept_is_followed_no_further_than_one_that_is_read(world:
     world.cut()
     allowed, forbidden = world.process(tmp_path), world.process()
     for portfolio in (allowed, forbidden):
-        portfolio.recall_projects()
-    assert allowed.recall(P) is not None
-    assert forbidden.recall(P) is None
+        recall_projects(portfolio)
+    assert allowed.find_kept(P) is not None
+    assert forbidden.find_kept(P) is None
     with pytest.raises(RefForbidden):
         forbidden.catalog(P)
