@@ -22,6 +22,7 @@ from datomfs.cli.doctor import doctor
 from datomfs.cli.example import example
 from datomfs.cli.hash import hash_files
 from datomfs.cli.info import info
+from datomfs.cli.lineage import lineage
 from datomfs.cli.listing import ls
 from datomfs.cli.lock import lock
 from datomfs.cli.logs import log_to_stderr
@@ -52,7 +53,7 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
     """Every version of every study table, as a file.
 
     \b
-    Read:   ls  history  show  resolve  get  diff  lock
+    Read:   ls  history  show  resolve  get  diff  lineage  lock
     Mount:  mount  unmount  info  refresh  status  service
     Cache:  cache status | warm | pin | unpin | verify | evict | clear
     Write:  init  clone  write  pull
@@ -66,8 +67,8 @@ def cli(context: click.Context, clone_dir: Path, config_path: Path | None, verbo
 
 
 for command in (
-    cache, clone, config, diff, doctor, example, get, hash_files, history, info, init, lock, ls, mount, pull, refresh,
-    resolve, service, show, status, unmount, write,
+    cache, clone, config, diff, doctor, example, get, hash_files, history, info, init, lineage, lock, ls, mount, pull,
+    refresh, resolve, service, show, status, unmount, write,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -127,9 +127,23 @@ def choose(portfolio: Portfolio, selections: Iterable[Selection], now_ns: int) -
     return [chosen[label] for label in sorted(chosen)], sorted(failures, key=lambda one: one.target)
 
 
-def choose_one(catalog: Catalog, selection: Selection) -> Chosen:
+def find_version(catalog: Catalog, selection: Selection) -> TableVersion:
     """The version that a selection with a table means; its moment is over. Raises NotFound, and what reading raises."""
-    return _find(catalog, _read_named(catalog, selection))
+    from datomfs.catalog.moment import read_moment
+
+    table = catalog.read_table(selection.table or "")
+    catalog.check_project(table)
+    if selection.when is None:
+        return table.resolve(selection.version)
+    version = read_moment(catalog, selection.when.time_ns).find(table)
+    if version is None:
+        raise NothingThen(f"{selection.project}/{selection.table}", selection.when.text)
+    return version
+
+
+def choose_one(catalog: Catalog, selection: Selection) -> Chosen:
+    """The same with its object. Raises RecordedMissing where that is gone, too."""
+    return _find(catalog, find_version(catalog, selection))
 
 
 def check_over(when: When | None, now_ns: int) -> None:
@@ -162,20 +176,6 @@ def _find_all(catalog: Catalog, selection: Selection) -> tuple[list[Chosen], lis
     if selection.when is not None and not chosen and not failures:
         raise NothingThen(selection.project, selection.when.text)
     return chosen, failures
-
-
-def _read_named(catalog: Catalog, selection: Selection) -> TableVersion:
-    """The version that a selection with a table means."""
-    from datomfs.catalog.moment import read_moment
-
-    table = catalog.read_table(selection.table or "")
-    catalog.check_project(table)
-    if selection.when is None:
-        return table.resolve(selection.version)
-    version = read_moment(catalog, selection.when.time_ns).find(table)
-    if version is None:
-        raise NothingThen(f"{selection.project}/{selection.table}", selection.when.text)
-    return version
 
 
 def _find(catalog: Catalog, version: TableVersion) -> Chosen:
