@@ -86,9 +86,11 @@ def test_counters_and_units_are_declared() -> None:
 
 def test_the_older_format_that_the_exporter_reads_has_the_same_samples() -> None:
     text = render_metrics(REPORT).decode()
-    older = [sample[:3] for family in parse_prometheus(text) for sample in family.samples]
-    newer = [sample[:3] for family in parse_open_metrics(text) for sample in family.samples]
-    assert sorted(map(str, older)) == sorted(map(str, newer))
+    older, newer = (
+        sorted(str((*sample[:2], float(sample[2]))) for family in parse(text) for sample in family.samples)
+        for parse in (parse_prometheus, parse_open_metrics)
+    )
+    assert older == newer
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
