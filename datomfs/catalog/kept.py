@@ -80,10 +80,11 @@ class Kept:
 
     def _trim(self) -> None:
         files = []
-        for path in self._folder.glob("*/*"):
-            with suppress(OSError):  # another process may trim, too
-                status = path.stat()
-                files.append((status.st_mtime_ns, status.st_size + _OVERHEAD, path))
+        with suppress(OSError):  # somebody takes all of it away
+            for path in self._folder.glob("*/*"):
+                with suppress(OSError):  # another process may trim, too
+                    status = path.stat()
+                    files.append((status.st_mtime_ns, status.st_size + _OVERHEAD, path))
         total = sum(size for _, size, _ in files)
         for _, size, path in sorted(files):
             if total <= self._limit:

@@ -48,9 +48,12 @@ def test_who_gave_other_bytes_than_attested_is_not_believed_again(tmp_path: Path
     info = upload(store, tmp_path, BODY)
     reader = make_reader(tmp_path / "cache")
     store.answer = lambda start, data: data.translate(bytes(255 - value for value in range(256)))
+    read = Event()
+    reader._prover.submit(lambda on_progress: read.wait(30))  # it may know before we have read to the end
     payload = open_payload(reader, store, info)
     assert not reader.has_failed(store, info, recorded(BODY))
     assert BODY != read_all(payload)
+    read.set()
     eventually(lambda: payload.verified is Verified.FAILED)
     assert reader.has_failed(store, info, recorded(BODY))
     with pytest.raises(PayloadMismatch):
