@@ -195,8 +195,12 @@ class Catalog:
     def read_history(self, table: str) -> History:
         """The history of an artifact. Raises RecordedMissing: without it no version can be read (format.md §15.1)."""
         key = history_key(table)
+        return parse_history(self.get_recorded(key), self._where(key))
+
+    def get_recorded(self, key: str) -> bytes:
+        """A document that another one promises, as it was written. Raises RecordedMissing."""
         try:
-            return parse_history(self.documents.get(key), self._where(key))
+            return self.documents.get(key)
         except ObjectMissing as error:
             raise RecordedMissing(self._where(key)) from error
 

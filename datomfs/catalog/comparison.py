@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from datomfs.catalog.catalog import Catalog
-from datomfs.errors import DocumentError, IntegrityError, ObjectMissing, ProjectNotFound, RecordedMissing
+from datomfs.errors import DocumentError, IntegrityError, ProjectNotFound
 from datomfs.layout import MANIFEST_KEY, metadata_key, payload_key, set_payload_key, snapshot_key
 from datomfs.model.history import History
 from datomfs.model.manifest import Manifest, ManifestRow
@@ -137,11 +137,7 @@ def _find_missing(
 def _read_metadata(catalog: Catalog, name: str) -> Metadata:
     """The current metadata of an artifact of any kind, for who knows that it is one. Raises IntegrityError."""
     key = metadata_key(name)
-    where = catalog.documents.where(key)
-    try:
-        return parse_metadata(catalog.documents.get(key), where)
-    except ObjectMissing as error:
-        raise RecordedMissing(where) from error
+    return parse_metadata(catalog.get_recorded(key), catalog.documents.where(key))
 
 
 def _entries(history: History) -> Mapping[str, Mapping[str, object]]:

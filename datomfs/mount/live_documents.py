@@ -13,7 +13,7 @@ import trio
 from datomfs.catalog.catalog import Catalog
 from datomfs.catalog.lineage import Lineage, Place
 from datomfs.catalog.portfolio import Portfolio
-from datomfs.errors import DatomfsError, NotFound, ObjectMissing, RecordedMissing, TableNotFound
+from datomfs.errors import DatomfsError, NotFound, ObjectMissing, TableNotFound
 from datomfs.layout import (
     GOVERNANCE_FILE,
     GOVERNANCE_KEY,
@@ -135,8 +135,8 @@ class LiveDocuments:
     def _read_of_artifact(self, document: DocumentFile, artifact: str, current: Current) -> bytes:
         catalog = self._portfolio.catalog(document.project)
         readers: dict[str, Callable[[], bytes]] = {
-            METADATA_FILE: lambda: _recorded(catalog, metadata_key(artifact)),
-            HISTORY_FILE: lambda: _recorded(catalog, history_key(artifact)),
+            METADATA_FILE: lambda: catalog.get_recorded(metadata_key(artifact)),
+            HISTORY_FILE: lambda: catalog.get_recorded(history_key(artifact)),
             HISTORY_CSV_FILE: lambda: render_history_csv(catalog.read_history(artifact)),
             LINEAGE_FILE: lambda: self._walk(catalog, artifact, current.version),
         }
@@ -153,11 +153,3 @@ class LiveDocuments:
 
 def _weight(content: bytes | None) -> int:
     return 1024 + len(content or b"")  # what is not there is remembered, too
-
-
-def _recorded(catalog: Catalog, key: str) -> bytes:
-    """A document that the manifest promises. Raises RecordedMissing."""
-    try:
-        return catalog.documents.get(key)
-    except ObjectMissing as error:
-        raise RecordedMissing(catalog.documents.where(key)) from error
