@@ -7,7 +7,7 @@ canonical. Nothing here opens a project.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,8 +71,7 @@ class GovStore:
     def projects(self) -> Sequence[str]:
         """One listing of `projects/`."""
         self._store.check()  # an empty listing and a wrong bucket look alike
-        names = {parse_gov_key(info.key) for info in self._store.list(GOV_PROJECTS)}
-        return sorted(name for name in names if name is not None)
+        return _registered(info.key for info in self._store.list(GOV_PROJECTS))
 
     def get(self, project: str, file_name: str) -> bytes:
         """The object."""
@@ -130,8 +129,7 @@ class GovRepo:
 
     def projects(self) -> Sequence[str]:
         """The folders below `projects/`."""
-        names = {parse_gov_key(path) for path in self._repository.list(GOV_PROJECTS)}
-        return sorted(name for name in names if name is not None)
+        return _registered(self._repository.list(GOV_PROJECTS))
 
     def get(self, project: str, file_name: str) -> bytes:
         """The file. Raises ObjectMissing."""
@@ -211,3 +209,9 @@ class EitherGovernance:
     def recall_projects(self) -> Recalled | None:
         """As the repository was last, else the storage."""
         return self._repository.recall_projects() or self._storage.recall_projects()
+
+
+def _registered(keys: Iterable[str]) -> Sequence[str]:
+    """The projects that have a folder, of the keys of all documents."""
+    names = map(parse_gov_key, keys)
+    return sorted({name for name in names if name is not None})
