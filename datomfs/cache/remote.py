@@ -125,12 +125,11 @@ class RemotePayload:
         if offset >= end:
             return b""
         data = self.blocks.read_nowait(offset, end) if self.is_open else None
-        if data is None:
-            self.tally.waited(
-                is_here=not self.blocks.missing(offset, end)
-            )  # what is asked for next may be here at once
-        else:
+        if data is not None:
             self.tally.at_once += 1  # one thread alone reads without waiting, so this needs no lock
+        else:
+            # Looked at before anything is planned: what is asked for then may be here at once.
+            self.tally.waited(is_here=not self.blocks.missing(offset, end))
         if not self.is_open:
             return None
         self._plan(offset, end, is_here=data is not None)
